@@ -1,0 +1,151 @@
+"""The log: an append-only stream of posts, and how a worker reads it.
+
+One protocol and two backends: Kafka (``triage.log.kafka``) and SQLite (``triage.log.sqlite``).
+Both promise the same, and ``tests/contract/test_log.py`` holds both to it:
+
+- ``append`` returns when the records are on disk (Kafka: acknowledged by all in-sync replicas).
+- Records of one key stay in order; a record without a key goes to any partition.
+- A partition belongs to one reader of a group at a time. A reader that dies loses its partitions
+  after a lease (SQLite) or session time-out (Kafka); ownership hangs on a random incarnation.
+- A partition newly assigned to a reader comes up in ``Polled.fresh`` and delivers nothing until
+  ``seek`` was called for it: the queue store, not the log, knows where to go on.
+- ``commit`` only serves the figures of lag; reading never starts from it.
+- Every call may raise :class:`triage.errors.Unavailable`; the caller waits and does it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+from triage.errors import InvalidPost
+
+
+class Topic(StrEnum):
+    """The streams; the values are the names in Kafka."""
+
+    POSTS = "triage.posts"
+    ASSESSED = "triage.assessed"
+    DEAD_LETTER = "triage.dead-letter"
+    OUTCOMES = "triage.outcomes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecord:
+    """A record to append. ``key`` None: any partition."""
+
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as read. ``value`` None is a tombstone."""
+
+    #: ``"triage.posts-3"``: the stream and its partition; the name of a position in the store.
+    partition: str
+    offset: int
+    value: bytes | None
+    key: bytes | None
+    #: When it was appended (aware).
+    at: datetime
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Offsets that can't be read any more: retention overtook them, or the topic is a new one.
+
+    ``start`` is the first offset wanted, ``resume`` where reading goes on, ``count`` how many
+    records are missing (0 where a topic made anew has offsets below ``start``).
+    """
+
+    partition: str
+    start: int
+    resume: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What one poll gave: records in order per partition, and partitions that wait for a seek."""
+
+    records: Sequence[Record] = ()
+    fresh: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionLag:
+    """How far a partition's reader is behind its end."""
+
+    partition: str
+    #: Records after the committed position.
+    records: int
+    #: Age of the oldest unread record in seconds; 0.0 where all is read.
+    oldest_seconds: float
+
+
+class Log(Protocol):
+    """An append-only stream; see the module's docstring for what every backend promises."""
+
+    def append(self, topic: Topic, records: Sequence[NewRecord]) -> None:
+        """Append records, in order, and return when they are on disk."""
+        ...
+
+    def poll(self, *, timeout: float, limit: int) -> Polled:
+        """Give up to ``limit`` posts of our partitions; wait up to ``timeout`` seconds for one."""
+        ...
+
+    def seek(self, partition: str, offset: int | None) -> Gap | None:
+        """Go on at ``offset`` (None: at the oldest record, the stated reset policy).
+
+        An offset that can't be read is not moved in silence: the gap is returned, and reading
+        goes on at ``gap.resume`` (the oldest record that is left).
+        """
+        ...
+
+    def commit(self, positions: Mapping[str, int]) -> None:
+        """Note the next offset to read, per partition, for the figures of lag."""
+        ...
+
+    def reject(self, rejected: Sequence[tuple[Record, InvalidPost]]) -> None:
+        """Append undecodable records to the dead letter, bounded, with reason and origin."""
+        ...
+
+    def lag(self) -> Sequence[PartitionLag]:
+        """Give the lag of every partition of the posts' stream."""
+        ...
+
+    def scan(self, topic: Topic) -> Iterator[Record]:
+        """Read a stream from its oldest record to its end as it is now, outside any group."""
+        ...
+
+    def ping(self) -> None:
+        """Return when the log answers; raise Unavailable within 2 seconds when it does not."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group and let go of everything; a closed log can't be used again."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def partition_of(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Group records by partition, order kept."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.partition, []).append(record)
+    return groups

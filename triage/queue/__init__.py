@@ -1,0 +1,282 @@
+"""The queue: where tickets wait for a team, and how people take them.
+
+One protocol and two backends: Redis (``triage.queue.redis``) and SQLite
+(``triage.queue.sqlite``). Both promise the same, and ``tests/contract/test_queue.py`` holds both
+to it:
+
+- ``put`` writes tickets and the positions of the log they came from in one atomic step. A
+  position that is not where the worker thought it was is refused with its entries, and the
+  answer says where it stands: tickets and positions always rewind together.
+- A post id is in exactly one ticket. The same id and the same content again is a repeat and
+  changes nothing; the same id with other content is an edit: urgency may rise and the due time
+  come forward (neither ever falls back), the earlier text stays in the history, a resolved ticket
+  opens again. A deletion masks the text, also in the history, and keeps the ticket.
+- Order is due time; tickets that are ``kritiek`` come before all others, so that they overtake a
+  backlog whose due times have passed.
+- A claim is a lease with a fencing token. Tokens grow and never repeat, not even after the store
+  lost its last second. An expired lease counts as none. A stale token is refused.
+- Each action has a ``request`` id: the same request sent again gets its first answer again.
+- Every change writes its event to the outbox in the same step. ``events`` reads it, the relay
+  publishes it and says so with ``published``.
+- Every call may raise :class:`triage.errors.Unavailable`; actions raise
+  :class:`~triage.errors.NotFound` and :class:`~triage.errors.Conflict`.
+
+Times are arguments (aware datetimes); no backend reads a clock, but for the floor of the fencing
+token in Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from triage.post import Post
+from triage.ticket import Assessment, Claim, Route, Ticket, Urgency
+
+#: How long the id of a post is remembered after its ticket is gone, in seconds.
+REMEMBER_SECONDS: Final = 48 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A post, judged and routed, on its way into a queue."""
+
+    ticket_id: str
+    post: Post
+    assessment: Assessment
+    route: Route
+    received_at: datetime
+    #: The partition it was read from; None outside a stream (``rebuild``).
+    partition: str | None = None
+    #: What the language step adds to the ticket: ``lang`` and ``entities``.
+    lang: str = "nl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """A position that ``put`` compares and moves: from ``expected`` to ``next``.
+
+    ``expected`` None: the store has no position for this partition yet.
+    """
+
+    partition: str
+    expected: int | None
+    next: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutResult:
+    """What a ``put`` did."""
+
+    created: int = 0
+    edited: int = 0
+    repeated: int = 0
+    deleted: int = 0
+    #: Partitions whose position was not as expected: where it stands. Their entries were not put.
+    moved: Mapping[str, int | None] = field(default_factory=dict)
+
+
+class Action(StrEnum):
+    """What can happen to a ticket; also the ``type`` of its events."""
+
+    CREATED = "created"
+    EDITED = "edited"
+    DELETED = "deleted"
+    CLAIMED = "claimed"
+    RELEASED = "released"
+    RESOLVED = "resolved"
+    CORRECTED = "corrected"
+    REASSIGNED = "reassigned"
+    ESCALATED = "escalated"
+
+
+#: Actions of people that end in the outcomes log: exports read them, ``rebuild`` replays them.
+OUTCOMES: Final = frozenset(
+    {Action.RESOLVED, Action.CORRECTED, Action.REASSIGNED, Action.ESCALATED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What ``correct``, ``reassign``, ``escalate`` and ``resolve`` set; None leaves it as it is."""
+
+    team: str | None = None
+    topic: str | None = None
+    urgency: Urgency | None = None
+    intent: str | None = None
+    due_at: datetime | None = None
+    #: How a ticket was resolved (``beantwoord``, ``geen-actie``, ``doorgezet`` ...).
+    outcome: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One change of one ticket, as published; holds no text and no names.
+
+    ``data`` is JSON-ready: ``id`` (by which readers drop repeats), ``type`` (an Action),
+    ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
+    ``version``, ``at``, and for outcomes ``by``, ``before`` and ``outcome``.
+    """
+
+    #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
+    cursor: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How one team stands at one urgency."""
+
+    team: str
+    urgency: Urgency
+    #: Open tickets, claimed or not.
+    depth: int
+    #: Open tickets past their due time.
+    breached: int
+    oldest_due: datetime | None
+
+
+class Queue(Protocol):
+    """Where tickets wait; see the module's docstring for what every backend promises."""
+
+    def put(
+        self,
+        org: str,
+        entries: Sequence[Entry],
+        advances: Sequence[Advance] = (),
+        *,
+        now: datetime,
+        request: str,
+    ) -> PutResult:
+        """Put a batch and move its positions, in one atomic step."""
+        ...
+
+    def positions(self, org: str) -> Mapping[str, int]:
+        """Give the next offset to read, per partition."""
+        ...
+
+    def get(self, ticket: str, *, now: datetime) -> Ticket:
+        """Give one ticket, with its history."""
+        ...
+
+    def list(
+        self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give a team's open tickets in order, claimed ones too (without history)."""
+        ...
+
+    def claim(  # noqa: PLR0913 - an action says who, when and which request
+        self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
+    ) -> Ticket:
+        """Lease a ticket (whose id is given) to ``owner``."""
+        ...
+
+    def claim_next(  # noqa: PLR0913
+        self, org: str, team: str, *, owner: str, seconds: float, now: datetime, request: str
+    ) -> Ticket | None:
+        """Lease the first unclaimed ticket of a team; None where there is none."""
+        ...
+
+    def renew(
+        self, ticket: str, *, token: int, seconds: float, now: datetime, request: str
+    ) -> Claim:
+        """Prolong a lease that still stands."""
+        ...
+
+    def release(self, ticket: str, *, token: int, now: datetime, request: str) -> None:
+        """Give a lease back."""
+        ...
+
+    def resolve(  # noqa: PLR0913
+        self, ticket: str, change: Change, *, token: int, by: str, now: datetime, request: str
+    ) -> Ticket:
+        """Close a ticket; needs its lease."""
+        ...
+
+    def correct(  # noqa: PLR0913
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Set topic, urgency or intent; a claimed ticket needs its token, an unclaimed one none."""
+        ...
+
+    def reassign(  # noqa: PLR0913
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Move a ticket to another team and end its lease; token as in ``correct``."""
+        ...
+
+    def escalate(  # noqa: PLR0913
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Raise a ticket's urgency, and with it its due time and team; token as in ``correct``."""
+        ...
+
+    def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:
+        """Give events after a cursor (empty: the oldest kept), oldest first."""
+        ...
+
+    def unpublished(self, org: str, *, limit: int = 1000) -> Sequence[Event]:
+        """Give the events that the relay has not published yet, oldest first."""
+        ...
+
+    def published(self, org: str, cursor: str, *, now: datetime) -> None:
+        """Note that all events up to ``cursor`` are published."""
+        ...
+
+    def stats(self, org: str, *, now: datetime) -> Sequence[Depth]:
+        """Give every team and urgency that has open tickets."""
+        ...
+
+    def restore(self, org: str, outcomes: Sequence[Mapping[str, Any]], *, now: datetime) -> int:
+        """Apply outcomes from the log (``Event.data``) to tickets older than them; count those.
+
+        Writes no events. Used by ``rebuild``.
+        """
+        ...
+
+    def sweep(self, org: str, *, now: datetime, retention_seconds: float) -> int:
+        """Drop tickets resolved longer ago than retention, and old published events; count them."""
+        ...
+
+    def ping(self) -> None:
+        """Return when the store answers; raise Unavailable within 2 seconds when it does not."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
