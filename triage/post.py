@@ -8,15 +8,15 @@ cannot raises :class:`~triage.errors.InvalidPost` with the field, the reason and
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from triage.errors import InvalidPost
+from triage.jsontext import parse_object
 
 #: The largest post in bytes of JSON.
 SIZE_LIMIT: Final = 64 * 1024
@@ -28,8 +28,6 @@ NAME_LIMIT: Final = 256
 URL_LIMIT: Final = 2048
 #: The most attachments kept on a post.
 ATTACHMENT_LIMIT: Final = 32
-#: The deepest nesting of JSON that is read.
-DEPTH_LIMIT: Final = 32
 #: The largest count (followers, shares, likes).
 COUNT_LIMIT: Final = 10**12
 #: How many combining marks may follow one base character (`unicodedata.normalize` is quadratic
@@ -51,6 +49,10 @@ _VISIBLE: Final = re.compile(VISIBLE)
 _NOT_PLAIN: Final = re.compile(
     f"[^\t\n -~\xa0-\xac\xae-\u02ff\u2010-\u2027\u20ac]|{_LINE_BREAKS.pattern}"
 )
+_MARKS: Final = "".join(
+    char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char)
+)
+_MARK_RUN: Final = re.compile(f"([{_MARKS}]{{{MARK_RUN_LIMIT}}})[{_MARKS}]+")
 _SURROGATE_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
@@ -186,108 +188,40 @@ class Post:
 
 #: Every field of a post that we know.
 FIELDS: Final = frozenset(
-    "id text created_at channel org author in_reply_to url reach attachments geo deleted".split()
+    {
+        "id",
+        "text",
+        "created_at",
+        "channel",
+        "org",
+        "author",
+        "in_reply_to",
+        "url",
+        "reach",
+        "attachments",
+        "geo",
+        "deleted",
+    }
 )
 _NO_REACH: Final = Reach()
 
 
 def clean(text: str) -> str:
-    """Normalise text at the door: NFC, no controls, no lone surrogates, no invisible marks.
+    r"""Normalise text at the door: NFC, no controls, no lone surrogates, no invisible marks.
 
-    >>> clean("Br\\u0061nd\\u200b!\\ud83d")
+    >>> clean("Brand\u200b!\ud83d")
     'Brand!'
     """
     if not _NOT_PLAIN.search(text):
         return text
     text = _SURROGATE_PAIR.sub(_join_surrogates, text)
     text = _REMOVED.sub("", _LINE_BREAKS.sub("\n", text))
-    return unicodedata.normalize("NFC", _bound_marks(text))
+    text = _MARK_RUN.sub(r"\1", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _join_surrogates(match: re.Match[str]) -> str:
     return match[0].encode("utf-16", "surrogatepass").decode("utf-16")
-
-
-def _bound_marks(text: str) -> str:
-    """Keep at most MARK_RUN_LIMIT combining marks in a row."""
-    if text.isascii():
-        return text
-    kept: list[str] = []
-    run = 0
-    for char in text:
-        run = run + 1 if unicodedata.combining(char) else 0
-        if run <= MARK_RUN_LIMIT:
-            kept.append(char)
-    return "".join(kept)
-
-
-# -- JSON ----------------------------------------------------------------------------------------
-
-
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """Parse the bytes of one JSON object, strictly: no NaN, no key twice, bounded depth.
-
-    Raises :class:`InvalidPost` with the byte offset where parsing stopped.
-    """
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidPost("", "geen geldige UTF-8", offset=error.start) from None
-    if not text.strip():
-        raise InvalidPost("", "leeg", offset=0)
-    _bound_depth(text)
-    try:
-        data = _DECODER.decode(text.removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        offset = len(text[: error.pos].encode())
-        raise InvalidPost("", "geen geldige JSON", offset=offset) from None
-    except RecursionError:
-        raise InvalidPost("", f"dieper genest dan {DEPTH_LIMIT}") from None
-    except ValueError:  # an integer of more digits than Python reads
-        raise InvalidPost("", "getal buiten bereik") from None
-    if not isinstance(data, dict):
-        raise InvalidPost("", "geen JSON-object", offset=0)
-    return data
-
-
-def _bound_depth(text: str) -> None:
-    if text.count("{") + text.count("[") <= DEPTH_LIMIT:
-        return
-    depth = 0
-    for match in _NESTING.finditer(text):
-        mark = match[0]
-        if mark in "{[":
-            depth += 1
-            if depth > DEPTH_LIMIT:
-                offset = len(text[: match.start()].encode())
-                raise InvalidPost("", f"dieper genest dan {DEPTH_LIMIT}", offset=offset)
-        elif mark in "}]":
-            depth -= 1
-
-
-# Strings are skipped whole: a bracket in a text is no nesting. Possessive, so that no input
-# backtracks; an unclosed string ends the scan and is left to the parser.
-_NESTING: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise InvalidPost(name if name in FIELDS else "", "veld staat er twee keer in")
-            seen.add(name)
-    return data
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise InvalidPost("", "NaN en Infinity zijn geen JSON")
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_constant=_no_constant, strict=False
-)
 
 
 # -- fields --------------------------------------------------------------------------------------
