@@ -53,6 +53,8 @@ _MARKS: Final = "".join(
     char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char)
 )
 _MARK_RUN: Final = re.compile(f"([{_MARKS}]{{{MARK_RUN_LIMIT}}})[{_MARKS}]+")
+# A cheap look first: neither Latin letters nor emoji hold a mark.
+_MAYBE_MARK: Final = re.compile("[\u0300-\u1fff\u20d0-\u20ff\u2c00-\uffff\U00010000-\U0001efff]")
 _SURROGATE_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
@@ -216,7 +218,8 @@ def clean(text: str) -> str:
         return text
     text = _SURROGATE_PAIR.sub(_join_surrogates, text)
     text = _REMOVED.sub("", _LINE_BREAKS.sub("\n", text))
-    text = _MARK_RUN.sub(r"\1", text)
+    if _MAYBE_MARK.search(text):
+        text = _MARK_RUN.sub(r"\1", text)
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 

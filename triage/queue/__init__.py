@@ -170,13 +170,13 @@ class Queue(Protocol):
         """Give a team's open tickets in order, claimed ones too (without history)."""
         ...
 
-    def claim(  # noqa: PLR0913 - an action says who, when and which request
+    def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
     ) -> Ticket:
         """Lease a ticket (whose id is given) to ``owner``."""
         ...
 
-    def claim_next(  # noqa: PLR0913
+    def claim_next(
         self, org: str, team: str, *, owner: str, seconds: float, now: datetime, request: str
     ) -> Ticket | None:
         """Lease the first unclaimed ticket of a team; None where there is none."""
@@ -192,13 +192,13 @@ class Queue(Protocol):
         """Give a lease back."""
         ...
 
-    def resolve(  # noqa: PLR0913
+    def resolve(
         self, ticket: str, change: Change, *, token: int, by: str, now: datetime, request: str
     ) -> Ticket:
         """Close a ticket; needs its lease."""
         ...
 
-    def correct(  # noqa: PLR0913
+    def correct(
         self,
         ticket: str,
         change: Change,
@@ -211,7 +211,7 @@ class Queue(Protocol):
         """Set topic, urgency or intent; a claimed ticket needs its token, an unclaimed one none."""
         ...
 
-    def reassign(  # noqa: PLR0913
+    def reassign(
         self,
         ticket: str,
         change: Change,
@@ -224,7 +224,7 @@ class Queue(Protocol):
         """Move a ticket to another team and end its lease; token as in ``correct``."""
         ...
 
-    def escalate(  # noqa: PLR0913
+    def escalate(
         self,
         ticket: str,
         change: Change,
