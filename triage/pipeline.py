@@ -1,0 +1,156 @@
+"""From posts to queue entries: read, assess, route; and what happens when that fails.
+
+A post that cannot be judged is never dropped and never holds up its batch: it goes to the fallback
+team as ``onbekend``, after the safety rules saw the raw text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from triage.classify import Classifier
+from triage.classify.safety import check as safety_check
+from triage.language import Reader
+from triage.post import Post
+from triage.queue import Entry
+from triage.reading import Reading
+from triage.route import Profile
+from triage.ticket import UNKNOWN, Assessment, Urgency, ticket_id
+
+_log = structlog.get_logger()
+
+#: Called with a stage's name and how long a batch spent in it, in seconds.
+Observe = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A decoded post and where it came from."""
+
+    post: Post
+    received_at: datetime
+    partition: str | None = None
+    offset: int = -1
+
+
+def _ignore(_stage: str, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Pipeline:
+    """Judges and routes batches of posts, for the organisations of a deployment."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        classifier: Classifier,
+        profiles: Mapping[str, Profile],
+        *,
+        observe: Observe = _ignore,
+    ) -> None:
+        self._reader = reader
+        self._classifier = classifier
+        self._profiles = profiles
+        self._default = next(iter(profiles))
+        self._observe = observe
+        #: Posts that could not be judged so far.
+        self.failures = 0
+
+    @property
+    def model(self) -> str:
+        """The version of the model that judges."""
+        return self._classifier.version
+
+    @property
+    def orgs(self) -> Sequence[str]:
+        """The organisations served; the first takes what names no other."""
+        return tuple(self._profiles)
+
+    def org_of(self, post: Post) -> str:
+        """Give the organisation whose queues a post belongs in."""
+        return post.org if post.org in self._profiles else self._default
+
+    def judge(self, batch: Sequence[Received]) -> list[Entry]:
+        """Give one entry a post, in order. Never raises for a post's sake."""
+        posts = [received.post for received in batch]
+        try:
+            readings, assessments = self._assess(posts)
+        except Exception as error:  # noqa: BLE001 - whatever a post does, its batch goes on
+            _log.warning("batch_failed", posts=len(posts), error=type(error).__name__)
+            pairs = [self._assess_alone(post) for post in posts]
+            readings = [reading for reading, _ in pairs]
+            assessments = [assessment for _, assessment in pairs]
+        start = time.perf_counter()
+        entries = [
+            self._entry(received, reading, assessment)
+            for received, reading, assessment in zip(batch, readings, assessments, strict=True)
+        ]
+        self._observe("route", time.perf_counter() - start)
+        return entries
+
+    def give_up(self, received: Received, reason: str) -> Entry:
+        """Send a post to the fallback team unread, but for the safety rules."""
+        self.failures += 1
+        return self._entry(received, Reading(tokens=()), unknown(received.post, reason))
+
+    def _assess(self, posts: Sequence[Post]) -> tuple[list[Reading], list[Assessment]]:
+        start = time.perf_counter()
+        readings = self._reader.read(posts)
+        read = time.perf_counter()
+        assessments = self._classifier.assess(posts, readings)
+        self._observe("read", read - start)
+        self._observe("assess", time.perf_counter() - read)
+        return readings, assessments
+
+    def _assess_alone(self, post: Post) -> tuple[Reading, Assessment]:
+        try:
+            readings, assessments = self._assess([post])
+        except Exception as error:  # noqa: BLE001 - a human sees it instead
+            self.failures += 1
+            reason = type(error).__name__
+            _log.error("assessment_failed", error=reason)
+            return Reading(tokens=()), unknown(post, f"beoordelen mislukt: {reason}")
+        return readings[0], assessments[0]
+
+    def _entry(self, received: Received, reading: Reading, assessment: Assessment) -> Entry:
+        post = received.post
+        org = self.org_of(post)
+        route = self._profiles[org].route(
+            post, assessment, lang=reading.lang, received_at=received.received_at
+        )
+        return Entry(
+            ticket_id=ticket_id(org, post.id),
+            post=post,
+            assessment=assessment,
+            route=route,
+            received_at=received.received_at,
+            partition=received.partition,
+            lang=reading.lang,
+        )
+
+
+#: What an unjudged post counts as: nobody knows what it says, so a person looks within hours.
+_UNKNOWN_P: Final = (0.0, 1.0, 0.0, 0.0)
+
+
+def unknown(post: Post, reason: str) -> Assessment:
+    """Assess a post that could not be read: ``onbekend``, with what the safety rules say."""
+    raised = safety_check(post.text)
+    return Assessment(
+        topics=((UNKNOWN, 1.0),),
+        urgency=raised[0] if raised else Urgency.HOOG,
+        urgency_p=_UNKNOWN_P,
+        intent="overig",
+        intent_p=0.0,
+        confidence=0.0,
+        abstained=True,
+        reasons=(),
+        safety_rule=raised[1] if raised else None,
+        model=f"geen ({reason})",
+    )

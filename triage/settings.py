@@ -1,0 +1,169 @@
+"""The only reader of the environment and of ``triage.toml``.
+
+Every value has a safe default: the embedded store, a loopback address, no password. A variable is
+named ``TRIAGE_`` and the field in capitals; secrets may come from a file (``..._file``) so that
+they stand in no process list and no manifest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from triage.errors import Refused
+
+
+def _log_url(url: str) -> str:
+    if url and not url.startswith(("sqlite://", "kafka://")):
+        msg = "begint met sqlite:// of kafka://"
+        raise ValueError(msg)
+    return url
+
+
+def _queue_url(url: str) -> str:
+    if url and not url.startswith(("sqlite://", "redis://", "rediss://")):
+        msg = "begint met sqlite://, redis:// of rediss://"
+        raise ValueError(msg)
+    return url
+
+
+class Settings(BaseSettings):
+    """How this deployment is set up."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRIAGE_",
+        toml_file="triage.toml",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    #: Where the embedded store, the first-start token and the workers' marks live.
+    data: Path = Path("triage-data")
+    #: ``kafka://host:9092[,host:9092]`` or ``sqlite:///path``; empty: the embedded store.
+    log: Annotated[str, AfterValidator(_log_url)] = ""
+    #: ``redis://[:password@]host:6379/0``, ``rediss://…`` or ``sqlite:///path``; empty: embedded.
+    queue: Annotated[str, AfterValidator(_queue_url)] = ""
+    #: Names of shipped profiles or paths of TOML files, separated by commas; the first is the
+    #: deployment's own organisation, which takes posts of no or an unknown organisation.
+    profile: str = "gemeente"
+    #: A folder of models; empty: the shipped ones.
+    models: Path | None = None
+    #: A version in ``models``; empty: the one that is live.
+    model: str = ""
+
+    #: Bound by default to this machine only.
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    #: Where a worker shows ``/metrics``, ``/healthz`` and ``/readyz``; 0: nowhere.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=9108, ge=0, le=65535)
+    #: JSON: ``{"tokens": [{"name", "sha256", "scopes"}]}``.
+    api_tokens_file: Path | None = None
+    #: JSON: ``{"sources": [{"name", "sha256" | "hmac_secret", "rate_per_minute"}]}``.
+    sources_file: Path | None = None
+
+    processes: int = Field(default=1, ge=1, le=64)
+    #: Posts a batch, at most.
+    batch: int = Field(default=500, ge=1, le=5000)
+    #: Undecodable posts in a row, without one good post, at which a worker stops.
+    reject_limit: int = Field(default=1000, ge=1)
+    #: How long a resolved ticket stays in the queue store, in days.
+    retention_days: float = Field(default=7, gt=0)
+    #: How long the embedded log keeps posts that were read, in days.
+    log_retention_days: float = Field(default=14, gt=0)
+    #: Accept a Redis that may lose what it answered.
+    allow_volatile: bool = False
+
+    kafka_group: str = "triage"
+    kafka_partitions: int = Field(default=12, ge=1, le=1000)
+    #: -1: as the broker is set.
+    kafka_replication: int = Field(default=-1, ge=-1)
+    kafka_security_protocol: str = Field(
+        default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$"
+    )
+    kafka_sasl_mechanism: str = Field(
+        default="SCRAM-SHA-512", pattern="^(SCRAM-SHA-256|SCRAM-SHA-512|PLAIN)$"
+    )
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_password_file: Path | None = None
+    kafka_ca_file: Path | None = None
+
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order: options of the command, the environment, ``triage.toml``."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _one_embedded_file(self) -> Self:
+        if self.log.startswith("sqlite") != self.queue.startswith("sqlite") and (
+            self.log and self.queue
+        ):
+            msg = "log en queue staan samen in SQLite, of samen in Kafka en Redis"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def log_url(self) -> str:
+        """The log's address, the embedded one where none is set."""
+        return self.log or self._embedded
+
+    @property
+    def queue_url(self) -> str:
+        """The queue's address, the embedded one where none is set."""
+        return self.queue or self._embedded
+
+    @property
+    def _embedded(self) -> str:
+        return f"sqlite:///{(self.data / 'triage.db').absolute()}"
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Names or paths of the profiles; the first is the deployment's own."""
+        return tuple(name.strip() for name in self.profile.split(",") if name.strip())
+
+    @property
+    def password(self) -> str:
+        """Kafka's password, from the file where one is named."""
+        if self.kafka_password_file is None:
+            return self.kafka_password.get_secret_value()
+        try:
+            return self.kafka_password_file.read_text().strip()
+        except OSError as error:
+            msg = f"TRIAGE_KAFKA_PASSWORD_FILE: niet te lezen ({error.strerror})"
+            raise Refused(msg) from None
+
+
+def load_settings(**options: object) -> Settings:
+    """Read settings; ``options`` (of a command line) that are None don't count.
+
+    Raises Refused with one line per wrong value, which names the value's field and not the value.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type] # pydantic validates what a caller gives
+    except ValidationError as error:
+        lines = [
+            f"TRIAGE_{'_'.join(map(str, problem['loc'])).upper() or 'SETTINGS'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_context=False)
+        ]
+        raise Refused("\n".join(lines)) from None

@@ -1,0 +1,197 @@
+"""The log as the queue store sees it: read where the store stands, put and move on in one step.
+
+The store keeps one position an organisation and partition. A worker reads a partition from the
+lowest of them and leaves out, for each organisation, what its queues already have. When the store
+turns out to stand elsewhere (a power cut took its last second, another worker went ahead), reading
+goes on from there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import structlog
+
+from triage.errors import Unavailable
+from triage.log import Gap, Log, Record
+from triage.queue import Advance, Entry, PutResult, Queue
+from triage.ticket import org_of
+
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
+
+class Observer(Protocol):
+    """Who wants to know what happens (the metrics)."""
+
+    def gap(self, gap: Gap) -> None:
+        """Count records that could not be read."""
+        ...
+
+    def rewind(self, partition: str) -> None:
+        """Count a position that was not where we thought."""
+        ...
+
+    def put_result(self, result: PutResult) -> None:
+        """Count what a put did."""
+        ...
+
+
+@dataclass(slots=True)
+class Stream:
+    """One worker's way from the log into the queues.
+
+    ``patiently`` calls a function until the store answers; it raises Unavailable only when the
+    worker is asked to stop.
+    """
+
+    log: Log
+    queue: Queue
+    orgs: Sequence[str]
+    observer: Observer
+    clock: Callable[[], datetime]
+    patiently: Callable[[Callable[[], _T]], _T]  # type: ignore[valid-type] # generic in each call
+    #: Per organisation and partition: the store's position.
+    _stored: dict[str, dict[str, int | None]] = field(default_factory=dict, init=False)
+    #: The next offset to read, per partition, of what was put.
+    _ends: dict[str, int] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._stored = {org: {} for org in self.orgs}
+
+    def read(self, *, timeout: float, limit: int) -> Sequence[Record]:
+        """Poll; partitions that are new to us go on where the store stands."""
+        polled = self.log.poll(timeout=timeout, limit=limit)
+        if polled.fresh:
+            self._align(polled.fresh)
+        return polled.records
+
+    def has(self, org: str, record: Record) -> bool:
+        """Tell whether an organisation's queues already have what this record holds."""
+        stored = self._stored[org].get(record.partition)
+        return stored is not None and record.offset < stored
+
+    def put(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
+        """Put what a batch of records became, move the positions, then commit."""
+        if not records:
+            return
+        ends = {record.partition: record.offset + 1 for record in records}
+        moved: set[str] = set()
+        by_org: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_org.setdefault(org_of(entry.ticket_id), []).append(entry)
+        for org, own in by_org.items():
+            moved |= self._put(org, own, ends)
+        if moved:
+            self._align(moved)
+        self._ends.update({name: end for name, end in ends.items() if name not in moved})
+        self.patiently(lambda: self.log.commit(self._ends))
+
+    def settle(self) -> None:
+        """Bring the positions of organisations that got no posts up to the others'."""
+        for org in self.orgs:
+            behind = {
+                partition: end
+                for partition, end in self._ends.items()
+                if (self._stored[org].get(partition) or 0) < end
+            }
+            if behind and (moved := self._put(org, [], behind)):
+                self._align(moved)
+
+    def check(self) -> None:
+        """Look whether the store fell back while nothing came in (then its tickets did too)."""
+        for org in self.orgs:
+            stored = self.queue.positions(org)
+            fallen = {
+                partition
+                for partition, position in self._stored[org].items()
+                if position is not None and (stored.get(partition) or 0) < position
+            }
+            if fallen:
+                self._note_rewinds(fallen)
+                self._align(fallen)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _put(self, org: str, entries: Sequence[Entry], ends: Mapping[str, int]) -> set[str]:
+        own = self._stored[org]
+        advances = [
+            Advance(partition=partition, expected=own.get(partition), next=end)
+            for partition, end in ends.items()
+            if (own.get(partition) or 0) < end
+        ]
+        request = uuid.uuid4().hex
+        result: PutResult = self.patiently(
+            lambda: self.queue.put(org, entries, advances, now=self.clock(), request=request)
+        )
+        self.observer.put_result(result)
+        for advance in advances:
+            if advance.partition not in result.moved:
+                own[advance.partition] = advance.next
+        if result.moved:
+            self._note_rewinds(result.moved)
+        return set(result.moved)
+
+    def _note_rewinds(self, partitions: Iterable[str]) -> None:
+        for partition in partitions:
+            self.observer.rewind(partition)
+            _log.warning("position_moved", partition=partition)
+
+    def _align(self, partitions: Iterable[str]) -> None:
+        stored = {org: self._positions(org) for org in self.orgs}
+        for partition in sorted(partitions):
+            for org in self.orgs:
+                self._stored[org][partition] = stored[org].get(partition)
+            self._ends.pop(partition, None)
+            self._seek(partition)
+
+    def _positions(self, org: str) -> Mapping[str, int]:
+        return self.patiently(lambda: self.queue.positions(org))
+
+    def _seek(self, partition: str) -> None:
+        known = [self._stored[org][partition] for org in self.orgs]
+        start = min((offset for offset in known if offset is not None), default=None)
+        if None in known:
+            start = None  # an organisation is new here: from the oldest record that is left
+        gap: Gap | None = self.patiently(lambda: self.log.seek(partition, start))
+        if gap is not None:
+            self._accept(gap)
+
+    def _accept(self, gap: Gap) -> None:
+        """Say in the store that these offsets are gone for good.
+
+        Otherwise a topic made anew, whose offsets start again, would be taken for read.
+        """
+        self.observer.gap(gap)
+        _log.error(
+            "gap", partition=gap.partition, start=gap.start, resume=gap.resume, missing=gap.count
+        )
+        for org in self.orgs:
+            expected = self._stored[org][gap.partition]
+            if expected is None:
+                continue
+            move = Advance(partition=gap.partition, expected=expected, next=gap.resume)
+            request = uuid.uuid4().hex
+            self.patiently(
+                lambda org=org, move=move, request=request: self.queue.put(  # type: ignore[misc] # bound now
+                    org, [], [move], now=self.clock(), request=request
+                )
+            )
+            self._stored[org][gap.partition] = gap.resume
+
+
+def until_answered(
+    call: Callable[[], _T], *, pause: Callable[[Unavailable], None], stopped: Callable[[], bool]
+) -> _T:
+    """Call until the store answers; give up (raise Unavailable) only when asked to stop."""
+    while True:
+        try:
+            return call()
+        except Unavailable as error:
+            if stopped():
+                raise
+            pause(error)
