@@ -61,6 +61,10 @@ class Refused(TriageError):
     """The store is set up so that posts could be lost. Stop and tell the operator what to set."""
 
 
+class StoreLost(TriageError):
+    """The queue store lost everything it had. Rebuild it from the log, then go on."""
+
+
 class NotFound(TriageError):
     """No such ticket, team or organisation. Answer 404."""
 

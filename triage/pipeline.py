@@ -78,6 +78,12 @@ class Pipeline:
 
     def judge(self, batch: Sequence[Received]) -> list[Entry]:
         """Give one entry a post, in order. Never raises for a post's sake."""
+        return [entry for entry, _ in self.judge_with_readings(batch)]
+
+    def judge_with_readings(self, batch: Sequence[Received]) -> list[tuple[Entry, Reading]]:
+        """Give one entry a post, in order, each with what the language step saw."""
+        if not batch:
+            return []
         posts = [received.post for received in batch]
         try:
             readings, assessments = self._assess(posts)
@@ -88,7 +94,7 @@ class Pipeline:
             assessments = [assessment for _, assessment in pairs]
         start = time.perf_counter()
         entries = [
-            self._entry(received, reading, assessment)
+            (self._entry(received, reading, assessment), reading)
             for received, reading, assessment in zip(batch, readings, assessments, strict=True)
         ]
         self._observe("route", time.perf_counter() - start)

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from triage.errors import Unavailable
+from triage.errors import StoreLost, Unavailable
 from triage.log import Gap, Log, Record
 from triage.queue import Advance, Entry, PutResult, Queue
 from triage.ticket import org_of
@@ -105,7 +105,7 @@ class Stream:
     def check(self) -> None:
         """Look whether the store fell back while nothing came in (then its tickets did too)."""
         for org in self.orgs:
-            stored = self.queue.positions(org)
+            stored = self._positions(org)
             fallen = {
                 partition
                 for partition, position in self._stored[org].items()
@@ -150,7 +150,10 @@ class Stream:
             self._seek(partition)
 
     def _positions(self, org: str) -> Mapping[str, int]:
-        return self.patiently(lambda: self.queue.positions(org))
+        stored: Mapping[str, int] = self.patiently(lambda: self.queue.positions(org))
+        if not stored and any(offset is not None for offset in self._stored[org].values()):
+            raise StoreLost
+        return stored
 
     def _seek(self, partition: str) -> None:
         known = [self._stored[org][partition] for org in self.orgs]

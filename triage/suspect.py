@@ -8,6 +8,7 @@ processes in a row died alone goes to the fallback team unjudged.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -21,24 +22,42 @@ from triage.queue import Entry
 DEATHS: Final = 2
 #: A mark older than this means that judging hangs, in seconds.
 HANG_SECONDS: Final = 30.0
+#: The most worker processes in one folder.
+_MOST: Final = 256
 
 
 class Suspects:
     """The mark of one worker process; ``path`` None keeps none."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = None
+        """Take over the mark at ``path``. Raises BlockingIOError where a live process has it."""
+        self.path = path or Path(os.devnull)
+        self._file: int | None = None
         self._ranges: dict[str, tuple[int, int]] = {}
         self._deaths = 0
         if path is None:
             return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise
         left = _left_behind(path)
         self._ranges = {name: (low, high) for name, (low, high) in left.get("ranges", {}).items()}
         self._deaths = int(left.get("deaths", 0))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if not self._ranges:
-            self._write(b"")
+        self._write(b"")
+
+    @classmethod
+    def first_free(cls, folder: Path) -> Suspects:
+        """Take over the first mark in a folder that no live process has."""
+        for number in range(_MOST):
+            try:
+                return cls(folder / f"worker-{number}.mark")
+            except BlockingIOError:
+                continue
+        return cls(None)
 
     def judge(self, pipeline: Pipeline, batch: Sequence[Received]) -> list[Entry]:
         """Judge a batch under a mark; suspects one at a time."""

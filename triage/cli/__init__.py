@@ -1,0 +1,5 @@
+"""The ``triage`` command. Exit status: 0 done, 1 some input was wrong, 2 the operator must act."""
+
+from triage.cli.app import app
+
+__all__ = ["app"]

@@ -1,0 +1,123 @@
+"""From settings to working parts: the one place where everything is put together."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from triage.classify import Classifier
+from triage.classify.model import default_models_dir
+from triage.errors import InvalidProfile, Refused
+from triage.language import Reader
+from triage.log import Log
+from triage.log.open import open_log
+from triage.metrics import Metrics
+from triage.pipeline import Observe, Pipeline
+from triage.queue import Queue
+from triage.queue.open import open_queue
+from triage.route import Profile, builtin_names
+from triage.settings import Settings
+from triage.ticket import ORG
+
+
+def logging_to_stderr(level: str) -> None:
+    """Log to stderr: JSON lines for machines, readable lines on a terminal."""
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer(sort_keys=True)
+    if sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # The kind of an error and its place, never its text: that may be a citizen's.
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries may print what they were sent; only that something is wrong concerns us.
+    logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
+
+
+def load_profiles(settings: Settings) -> dict[str, Profile]:
+    """Load the profiles by organisation, the deployment's own first. Raises InvalidProfile."""
+    profiles: dict[str, Profile] = {}
+    for name in settings.profiles:
+        builtin = name in builtin_names()
+        profile = Profile.builtin(name) if builtin else Profile.load(Path(name))
+        if not ORG.fullmatch(profile.org):
+            raise InvalidProfile(name, ["1: org bestaat uit kleine letters, cijfers en streepjes"])
+        if profile.org in profiles:
+            raise InvalidProfile(name, [f"1: twee profielen voor {profile.org}"])
+        profiles[profile.org] = profile
+    if not profiles:
+        message = "TRIAGE_PROFILE: noem minstens één profiel"
+        raise Refused(message)
+    return profiles
+
+
+def load_pipeline(
+    settings: Settings, profiles: Mapping[str, Profile], observe: Observe | None = None
+) -> Pipeline:
+    """Load the language step and the model. Raises InvalidModel."""
+    models = settings.models or default_models_dir()
+    version = settings.model or (models / "current").read_text(encoding="utf-8").strip()
+    classifier = Classifier.load(models / version)
+    if observe is None:
+        return Pipeline(Reader(), classifier, profiles)
+    return Pipeline(Reader(), classifier, profiles, observe=observe)
+
+
+def make_log(settings: Settings, metrics: Metrics | None = None) -> Log:
+    """Open the log. Raises Unavailable or Refused."""
+    if settings.log_url.startswith("sqlite"):
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_log(settings.log_url)
+    return open_log(
+        settings.log_url,
+        group=settings.kafka_group,
+        partitions=settings.kafka_partitions,
+        replication=settings.kafka_replication,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=settings.password,
+        ca_file=str(settings.kafka_ca_file) if settings.kafka_ca_file else None,
+        on_rejoin=metrics.rejoined if metrics else None,
+        on_pause=metrics.paused if metrics else None,
+    )
+
+
+def make_queue(settings: Settings) -> Queue:
+    """Open the queue. Raises Unavailable, or Refused where it could lose what it answered."""
+    if settings.queue_url.startswith("sqlite"):
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return open_queue(settings.queue_url, allow_volatile=settings.allow_volatile)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a program runs on; ``stack`` closes it."""
+
+    settings: Settings
+    profiles: dict[str, Profile]
+    metrics: Metrics
+    log: Log
+    queue: Queue
+
+
+def open_parts(settings: Settings, stack: ExitStack) -> Parts:
+    """Open stores and profiles; they close with ``stack``."""
+    profiles = load_profiles(settings)
+    metrics = Metrics()
+    metrics.allow(teams={org: profile.teams for org, profile in profiles.items()})
+    log = stack.enter_context(make_log(settings, metrics))
+    queue = stack.enter_context(make_queue(settings))
+    return Parts(settings, profiles, metrics, log, queue)

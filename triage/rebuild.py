@@ -1,0 +1,133 @@
+"""After a lost queue store: fill it again from the log and the outcomes.
+
+Posts are judged and put once more, and what people did is applied on top, so a resolved ticket
+does not come back to anybody's desk. Safe while workers run: positions are compared as always, and
+a post that is there already stays as it is.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from triage.errors import InvalidPost
+from triage.log import Log, Record, Topic
+from triage.pipeline import Pipeline, Received
+from triage.post import Post
+from triage.queue import Advance, Entry, Queue
+from triage.ticket import org_of
+
+_T = TypeVar("_T")
+_BATCH: Final = 500
+
+#: What people did to a ticket, oldest first.
+Outcomes = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What a rebuild did."""
+
+    posts: int = 0
+    restored: int = 0
+
+
+def is_lost(log: Log, queue: Queue, orgs: Iterable[str]) -> bool:
+    """Tell whether the store is empty although people have worked on it before."""
+    if any(queue.positions(org) for org in orgs):
+        return False
+    return next(iter(log.scan(Topic.OUTCOMES)), None) is not None
+
+
+def rebuild(
+    log: Log,
+    queue: Queue,
+    pipeline: Pipeline,
+    *,
+    clock: Callable[[], datetime],
+    retention_seconds: float,
+    progress: Callable[[int], None] = lambda _count: None,
+) -> Rebuilt:
+    """Put all posts of the log once more, then what people did to them."""
+    outcomes = _read_outcomes(log)
+    oldest = clock() - timedelta(seconds=retention_seconds)
+    stored = {org: dict(queue.positions(org)) for org in pipeline.orgs}
+    posts = restored = 0
+    for records in _batches(log.scan(Topic.POSTS), _BATCH):
+        entries = [
+            entry
+            for entry in pipeline.judge(_decoded(records))
+            if not _long_done(outcomes.get(entry.ticket_id, ()), oldest)
+        ]
+        ends = {record.partition: record.offset + 1 for record in records}
+        for org in pipeline.orgs:
+            own = [entry for entry in entries if org_of(entry.ticket_id) == org]
+            _put(queue, org, own, ends, stored[org], clock())
+            acts = [act for entry in own for act in outcomes.get(entry.ticket_id, ())]
+            restored += queue.restore(org, acts, now=clock()) if acts else 0
+        posts += len(entries)
+        progress(posts)
+    return Rebuilt(posts=posts, restored=restored)
+
+
+def _put(
+    queue: Queue,
+    org: str,
+    entries: Sequence[Entry],
+    ends: Mapping[str, int],
+    stored: dict[str, int],
+    now: datetime,
+) -> None:
+    advances = [
+        Advance(partition=name, expected=stored.get(name), next=end)
+        for name, end in ends.items()
+        if stored.get(name, 0) < end
+    ]
+    result = queue.put(org, entries, advances, now=now, request=uuid.uuid4().hex)
+    stored.update({advance.partition: advance.next for advance in advances})
+    if result.moved:
+        # A worker went ahead meanwhile. Its put stands; ours adds what it does not have.
+        stored.update(queue.positions(org))
+        left = [entry for entry in entries if entry.partition in result.moved]
+        queue.put(org, left, now=now, request=uuid.uuid4().hex)
+
+
+def _read_outcomes(log: Log) -> Outcomes:
+    outcomes: dict[str, list[Mapping[str, Any]]] = {}
+    seen: set[str] = set()
+    for record in log.scan(Topic.OUTCOMES):
+        act = orjson.loads(record.value or b"{}")
+        if act.get("id") and act["id"] not in seen:
+            seen.add(act["id"])
+            outcomes.setdefault(act["ticket"], []).append(act)
+    for acts in outcomes.values():
+        acts.sort(key=lambda act: (act["version"], act["at"]))
+    return outcomes
+
+
+def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
+    if not acts or acts[-1]["state"] != "resolved":
+        return False
+    return datetime.fromisoformat(acts[-1]["at"]) < oldest
+
+
+def _decoded(records: Sequence[Record]) -> list[Received]:
+    received: list[Received] = []
+    for record in records:
+        try:
+            post = Post.decode(record.value or b"", received_at=record.at)
+        except InvalidPost:
+            continue  # it is in the dead letter already
+        received.append(Received(post=post, received_at=record.at, partition=record.partition))
+    return received
+
+
+def _batches(items: Iterator[_T], size: int) -> Iterator[list[_T]]:
+    while batch := list(islice(items, size)):
+        yield batch
