@@ -7,7 +7,8 @@ written and how due times are counted. Nothing here reads a clock.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -42,7 +43,7 @@ class Profile(Spec):
     #: SHA-256 of the file, in hex.
     digest: str
     #: The rules that may match, in order.
-    index: dict[_Key, tuple[Rule, ...]]
+    index: Mapping[_Key, tuple[Rule, ...]] = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> Profile:

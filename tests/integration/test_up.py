@@ -1,0 +1,171 @@
+"""What ``triage up`` promises: one command, a stream that flows, an end in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Up:
+    """A running ``triage up``."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TRIAGE_")}
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "triage",
+                "up",
+                "--data",
+                str(data),
+                "--port",
+                str(self.port),
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            body = answer.read()
+        return (
+            json.loads(body)
+            if answer.headers["Content-Type"].startswith("application/json")
+            else body.decode()
+        )
+
+    def post(self, path: str, data: Any) -> int:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            json.dumps(data).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+
+    def waiting(self) -> int:
+        try:
+            answer = self.get("/api/v1/queues")
+        except OSError:
+            return 0
+        return sum(sum(d["depth"] for d in team["urgencies"]) for team in answer["teams"])
+
+    def until(self, done: Callable[[], bool], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            assert self.process.poll() is None, self.process.communicate()[0].decode()
+            assert time.monotonic() < deadline, "not in time"
+            time.sleep(0.1)
+
+    def end(self, number: int = signal.SIGINT) -> str:
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=20)
+        return output.decode()
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    """Start ``triage up`` on a data folder of the test's own; end what is left."""
+    running: list[Up] = []
+
+    def start(*arguments: str) -> Up:
+        running.append(Up(tmp_path / "data", *arguments))
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.end(signal.SIGTERM)
+        if one.process.stdout:
+            one.process.stdout.close()
+
+
+def test_the_demo_is_in_a_queue_within_ten_seconds(up: Callable[..., Up]) -> None:
+    """The first post stands in a queue 10 s after the start; Ctrl-C ends it; data is kept."""
+    demo = up("--demo", "20")
+    demo.until(lambda: demo.waiting() > 0, seconds=10)
+    demo.until(lambda: demo.waiting() >= 20)
+    assert "<table" in demo.get("/")
+    output = demo.end()
+    assert demo.process.returncode == 0, output
+    assert "http://127.0.0.1" in output
+    assert "gestopt" in output
+    again = up("--demo", "0")
+    again.until(lambda: again.waiting() >= 20)
+
+
+def test_empty_without_demo_and_flowing_with_posts(up: Callable[..., Up]) -> None:
+    """Without a demo it starts empty; a post over HTTP stands in a queue within two seconds."""
+    service = up("--demo", "0", "--processes", "2")
+    service.until(lambda: _ready(service))
+    assert service.waiting() == 0
+    sent = time.monotonic()
+    assert (
+        service.post("/api/v1/posts", {"id": "1", "text": "Er hangt een losse kabel op straat"})
+        == 202
+    )
+    service.until(lambda: service.waiting() == 1)
+    assert time.monotonic() - sent < 2
+    assert (
+        service.post("/api/v1/posts", {"id": "1", "text": "Er hangt een losse kabel op straat"})
+        == 202
+    )
+    metrics = service.get("/metrics")
+    assert "triage_posts_read_total" in metrics
+    service.until(
+        lambda: 'triage_posts_put_total{result="repeated"} 1.0' in service.get("/metrics")
+    )
+    assert service.waiting() == 1
+
+
+def test_two_on_one_folder_are_refused(up: Callable[..., Up]) -> None:
+    """A second ``up`` on the same data says so and leaves the first alone."""
+    first = up("--demo", "0")
+    first.until(lambda: _ready(first))
+    second = up("--demo", "0")
+    output, _ = second.process.communicate(timeout=20)
+    assert second.process.returncode == 2
+    assert "hier draait al" in output.decode()
+    assert _ready(first)
+
+
+def test_a_killed_worker_comes_back(up: Callable[..., Up]) -> None:
+    """Kill -9 of the worker costs no post: its successor reads on."""
+    service = up("--demo", "0")
+    service.until(lambda: _ready(service))
+    children = subprocess.run(
+        ["pgrep", "-P", str(service.process.pid), "-f", "triage work"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+    for number in range(30):
+        service.post("/api/v1/posts", {"id": str(number), "text": f"Lantaarnpaal {number} is stuk"})
+    service.until(lambda: service.waiting() == 30)
+
+
+def _ready(service: Up) -> bool:
+    try:
+        service.get("/readyz")
+    except OSError:
+        return False
+    return True
