@@ -76,6 +76,22 @@ def rebuild(
     return Rebuilt(posts=posts, restored=restored)
 
 
+def restore_recent(
+    log: Log, queue: Queue, orgs: Sequence[str], *, now: datetime, since: timedelta
+) -> int:
+    """Apply the outcomes of the last while again, after the store lost its last moments.
+
+    What people did stands in the log before they were told so; a store that fell back does not
+    know it any more. Gives the number of tickets set right.
+    """
+    oldest = now - since
+    recent: dict[str, list[Mapping[str, Any]]] = {org: [] for org in orgs}
+    for ticket, acts in _read_outcomes(log).items():
+        if org_of(ticket) in recent:
+            recent[org_of(ticket)] += [a for a in acts if datetime.fromisoformat(a["at"]) > oldest]
+    return sum(queue.restore(org, acts, now=now) for org, acts in recent.items() if acts)
+
+
 def _put(
     queue: Queue,
     org: str,

@@ -55,6 +55,8 @@ class Stream:
     observer: Observer
     clock: Callable[[], datetime]
     patiently: Callable[[Callable[[], _T]], _T]  # type: ignore[valid-type] # generic in each call
+    #: The store fell back since this was last set to False.
+    rewound: bool = field(default=False, init=False)
     #: Per organisation and partition: the store's position.
     _stored: dict[str, dict[str, int | None]] = field(default_factory=dict, init=False)
     #: The next offset to read, per partition, of what was put.
@@ -137,6 +139,7 @@ class Stream:
         return set(result.moved)
 
     def _note_rewinds(self, partitions: Iterable[str]) -> None:
+        self.rewound = True
         for partition in partitions:
             self.observer.rewind(partition)
             _log.warning("position_moved", partition=partition)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from triage.metrics import Metrics
 from triage.pipeline import Pipeline, Received
 from triage.post import Post
 from triage.queue import Entry, Queue
+from triage.rebuild import restore_recent
 from triage.relay import Relay
 from triage.stream import Stream, until_answered
 from triage.suspect import Suspects
@@ -36,6 +37,8 @@ POLL_SECONDS: Final = 0.1
 CHORES_SECONDS: Final = 0.5
 #: A put slower than this halves the next batch, in seconds.
 SLOW_SECONDS: Final = 1.0
+#: How far back outcomes are applied again after the store lost its last moments.
+RESTORE_SPAN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +163,18 @@ class Worker:
         self._stream.settle()
         if idle:
             self._stream.check()
+            if self._stream.rewound:
+                self._restore()
         self._relay.step(self._clock())
         self._metrics.lag(self._log.lag())
+
+    def _restore(self) -> None:
+        """Set right what people did in the moments that the store lost."""
+        count = restore_recent(
+            self._log, self._queue, self._pipeline.orgs, now=self._clock(), since=RESTORE_SPAN
+        )
+        self._stream.rewound = False
+        _log.warning("outcomes_restored", tickets=count)
 
     def _patiently(self, call: Callable[[], _T]) -> _T:
         return until_answered(call, pause=self._pause, stopped=self._stopping.is_set)
