@@ -1,8 +1,9 @@
 """After a lost queue store: fill it again from the log and the outcomes.
 
 Posts are judged and put once more, and what people did is applied on top, so a resolved ticket
-does not come back to anybody's desk. Safe while workers run: positions are compared as always, and
-a post that is there already stays as it is.
+does not come back to anybody's desk. The positions come last: a store without positions still
+counts as lost, so a rebuild that is cut short is done again. Safe while workers run: positions are
+compared as always, and a post that is there already stays as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import orjson
 
 from triage.errors import InvalidPost
 from triage.log import Log, Record, Topic
-from triage.pipeline import Pipeline, Received
+from triage.pipeline import Received
 from triage.post import Post
 from triage.queue import Advance, Entry, Queue
 from triage.ticket import org_of
@@ -48,7 +49,8 @@ def is_lost(log: Log, queue: Queue, orgs: Iterable[str]) -> bool:
 def rebuild(
     log: Log,
     queue: Queue,
-    pipeline: Pipeline,
+    orgs: Sequence[str],
+    judge: Callable[[Sequence[Received]], Sequence[Entry]],
     *,
     clock: Callable[[], datetime],
     retention_seconds: float,
@@ -57,22 +59,25 @@ def rebuild(
     """Put all posts of the log once more, then what people did to them."""
     outcomes = _read_outcomes(log)
     oldest = clock() - timedelta(seconds=retention_seconds)
-    stored = {org: dict(queue.positions(org)) for org in pipeline.orgs}
+    ends: dict[str, int] = {}
     posts = restored = 0
     for records in _batches(log.scan(Topic.POSTS), _BATCH):
         entries = [
             entry
-            for entry in pipeline.judge(_decoded(records))
+            for entry in judge(_decoded(records))
             if not _long_done(outcomes.get(entry.ticket_id, ()), oldest)
         ]
-        ends = {record.partition: record.offset + 1 for record in records}
-        for org in pipeline.orgs:
+        for org in orgs:
             own = [entry for entry in entries if org_of(entry.ticket_id) == org]
-            _put(queue, org, own, ends, stored[org], clock())
+            if own:
+                queue.put(org, own, now=clock(), request=uuid.uuid4().hex)
             acts = [act for entry in own for act in outcomes.get(entry.ticket_id, ())]
             restored += queue.restore(org, acts, now=clock()) if acts else 0
+        ends.update((record.partition, record.offset + 1) for record in records)
         posts += len(entries)
         progress(posts)
+    for org in orgs:
+        _advance(queue, org, ends, clock())
     return Rebuilt(posts=posts, restored=restored)
 
 
@@ -92,26 +97,15 @@ def restore_recent(
     return sum(queue.restore(org, acts, now=now) for org, acts in recent.items() if acts)
 
 
-def _put(
-    queue: Queue,
-    org: str,
-    entries: Sequence[Entry],
-    ends: Mapping[str, int],
-    stored: dict[str, int],
-    now: datetime,
-) -> None:
+def _advance(queue: Queue, org: str, ends: Mapping[str, int], now: datetime) -> None:
+    stored = queue.positions(org)
     advances = [
         Advance(partition=name, expected=stored.get(name), next=end)
         for name, end in ends.items()
         if stored.get(name, 0) < end
     ]
-    result = queue.put(org, entries, advances, now=now, request=uuid.uuid4().hex)
-    stored.update({advance.partition: advance.next for advance in advances})
-    if result.moved:
-        # A worker went ahead meanwhile. Its put stands; ours adds what it does not have.
-        stored.update(queue.positions(org))
-        left = [entry for entry in entries if entry.partition in result.moved]
-        queue.put(org, left, now=now, request=uuid.uuid4().hex)
+    # A position that moved meanwhile is a worker's, which puts what comes after it.
+    queue.put(org, [], advances, now=now, request=uuid.uuid4().hex)
 
 
 def _read_outcomes(log: Log) -> Outcomes:
@@ -140,7 +134,14 @@ def _decoded(records: Sequence[Record]) -> list[Received]:
             post = Post.decode(record.value or b"", received_at=record.at)
         except InvalidPost:
             continue  # it is in the dead letter already
-        received.append(Received(post=post, received_at=record.at, partition=record.partition))
+        received.append(
+            Received(
+                post=post,
+                received_at=record.at,
+                partition=record.partition,
+                offset=record.offset,
+            )
+        )
     return received
 
 

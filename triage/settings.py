@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     retention_days: float = Field(default=7, gt=0)
     #: How long the embedded log keeps posts that were read, in days.
     log_retention_days: float = Field(default=14, gt=0)
+    #: After how long a reader that is not heard of loses its partitions to others, in seconds.
+    session_seconds: float = Field(default=10, ge=1, le=300)
     #: Accept a Redis that may lose what it answered.
     allow_volatile: bool = False
 

@@ -72,6 +72,12 @@ class Stream:
             self._align(polled.fresh)
         return polled.records
 
+    def realign(self) -> None:
+        """Go on where the store stands: it was lost, and filled again behind our back."""
+        partitions = {name for own in self._stored.values() for name in own}
+        self._stored = {org: {} for org in self.orgs}
+        self._align(partitions)
+
     def has(self, org: str, record: Record) -> bool:
         """Tell whether an organisation's queues already have what this record holds."""
         stored = self._stored[org].get(record.partition)

@@ -1,8 +1,10 @@
 """Several processes kept alive: started, watched, restarted with backoff, stopped in order.
 
 A child that dies is started again after a growing wait; one that hangs on a post is killed first
-(the mark that it leaves isolates the post). A child that refuses to start because the operator has
-to change something (exit status 2) ends them all.
+(the mark that it leaves isolates the post). A child that ends because the operator has to do
+something (exit status 2: wrong settings; 3: too much is undecodable) ends them all. A supervisor
+that is killed takes its children along: each holds the end of a pipe as its stdin, and ends when
+the other end is gone.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +31,10 @@ _log = structlog.get_logger()
 HEALTHY_SECONDS: Final = 30.0
 #: How long a child may take to end after SIGTERM, in seconds.
 DRAIN_SECONDS: Final = 10.0
-#: Exit status of a child that the operator must help.
-REFUSED: Final = 2
+#: Exit statuses of a child that the operator must help: starting it again would do harm.
+REFUSED: Final = frozenset({2, 3})
+#: The option that every child is given: its stdin is the lifeline to its supervisor.
+SUPERVISED: Final = "--supervised"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +61,7 @@ class Supervisor:
         self._children = children
         self._forget = forget
         self._stopping = False
+        self._lifeline = -1
         self.refused: int | None = None
 
     def stop(self) -> None:
@@ -64,6 +70,8 @@ class Supervisor:
 
     def run(self, tick: Callable[[], None] = lambda: None, *, every: float = 0.1) -> int:
         """Keep the children alive; call ``tick`` in between. Give the exit status."""
+        # Children inherit the end that is read; only we hold the other, until we are gone.
+        self._lifeline, ours = os.pipe()
         try:
             while not self._stopping:
                 self._look()
@@ -71,6 +79,8 @@ class Supervisor:
                 time.sleep(every)
         finally:
             self._end()
+            os.close(self._lifeline)
+            os.close(ours)
         return self.refused or 0
 
     def _look(self) -> None:
@@ -86,10 +96,13 @@ class Supervisor:
                 child.process.kill()
 
     def _start(self, child: Child, now: float) -> None:
-        command = [sys.executable, "-m", "triage", *child.arguments]
+        command = [sys.executable, "-m", "triage", *child.arguments, SUPERVISED]
         # Signals of the terminal go to the supervisor alone, which ends its children in order.
         child.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            command, env={**os.environ, **child.environment}, start_new_session=True
+            command,
+            env={**os.environ, **child.environment},
+            stdin=self._lifeline,
+            start_new_session=True,
         )
         child.started_at = now
 
@@ -97,8 +110,9 @@ class Supervisor:
         assert child.process is not None
         self._forget(child.process.pid)
         child.process = None
-        if status == REFUSED:
-            self.refused = REFUSED
+        if status in REFUSED:
+            _log.error("child_refused", child=child.name, status=status)
+            self.refused = status
             self._stopping = True
             return
         lived = now - child.started_at
@@ -119,3 +133,15 @@ class Supervisor:
                 process.kill()
                 process.wait()
             self._forget(process.pid)
+
+
+def end_with_supervisor() -> None:
+    """End this process as soon as its supervisor is gone: an orphan would hold ports and posts."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        _log.error("supervisor_gone")
+        os._exit(1)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()

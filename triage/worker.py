@@ -84,10 +84,16 @@ class Worker:
         """Ask the loop to end after the batch in hand; callable from a signal handler."""
         self._stopping.set()
 
-    def run(self) -> None:
-        """Work until stopped; then say where we stand and publish what is left."""
+    def run(self, *, anew: bool = False) -> None:
+        """Work until stopped; then say where we stand and publish what is left.
+
+        ``anew``: the store was filled again since the last run. Raises StoreLost.
+        """
         while not self._stopping.is_set():
             try:
+                if anew:
+                    self._stream.realign()
+                    anew = False
                 self.step()
             except Unavailable as error:
                 self._pause(error)

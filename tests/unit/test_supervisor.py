@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from triage import supervisor as module
@@ -18,9 +20,7 @@ from triage.supervisor import Child, Supervisor
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], list[str]]:
     """Let children be small programs instead of the triage command."""
-    wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} "$@"\n')
-    wrapper.chmod(0o755)
+    wrapper = _wrapper(tmp_path)
     monkeypatch.setattr(module.sys, "executable", str(wrapper))
     return lambda text: ["-c", text]
 
@@ -64,11 +64,12 @@ def test_waits_grow_for_a_child_that_keeps_dying(script: Callable[[str], list[st
     assert child.wait == pytest.approx(0.4)
 
 
-def test_a_refusal_ends_all(script: Callable[[str], list[str]]) -> None:
-    """Exit status 2 means that the operator must act: the others end, and the status is told."""
+@pytest.mark.parametrize("status", [2, 3])
+def test_a_refusal_ends_all(script: Callable[[str], list[str]], status: int) -> None:
+    """Wrong settings or too much poison: the operator must act, so all end and tell the status."""
     other = Child(name="b", arguments=script(SLEEP))
-    refusing = Child(name="a", arguments=script("raise SystemExit(2)"))
-    assert run_until(Supervisor([other, refusing]), lambda: False) == 2
+    refusing = Child(name="a", arguments=script(f"raise SystemExit({status})"))
+    assert run_until(Supervisor([other, refusing]), lambda: False) == status
     assert other.process is not None
     assert other.process.poll() == -signal.SIGTERM
 
@@ -104,3 +105,40 @@ def test_a_deaf_child_is_killed_in_the_end(
     run_until(Supervisor([child]), ready.exists)
     assert child.process is not None
     assert child.process.poll() == -signal.SIGKILL
+
+
+def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    """Kill -9 of the supervisor leaves no child behind: an orphan would hold its port."""
+    pid_file = tmp_path / "child"
+    child = (
+        "import os, sys, time; from triage.supervisor import end_with_supervisor;"
+        f"open({str(pid_file)!r}, 'w').write(str(os.getpid())); end_with_supervisor();"
+        "time.sleep(60)"
+    )
+    program = (
+        "import sys; from triage import supervisor as module;"
+        f"module.sys.executable = {str(_wrapper(tmp_path))!r};"
+        f"child = module.Child(name='a', arguments=['-c', {child!r}]);"
+        "module.Supervisor([child]).run()"
+    )
+    running = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.DEVNULL)
+    _wait(lambda: pid_file.exists() and pid_file.read_text())
+    pid = int(pid_file.read_text())
+    assert psutil.pid_exists(pid)
+    running.kill()
+    running.wait()
+    _wait(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+
+
+def _wrapper(folder: Path) -> Path:
+    wrapper = folder / "python"
+    wrapper.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def _wait(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

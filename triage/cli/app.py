@@ -40,6 +40,7 @@ Volatile = Annotated[
     bool | None,
     typer.Option("--allow-volatile", help="Sta een Redis toe die berichten kan verliezen."),
 ]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 
 #: Exit statuses.
 WRONG_INPUT = 1
@@ -70,6 +71,14 @@ def settings_of(**options: object) -> Settings:
     settings = load_settings(**options)
     logging_to_stderr(settings.log_level)
     return settings
+
+
+def _hold_on(supervised: bool) -> None:
+    """End with the supervisor that started us, where one did."""
+    if supervised:
+        from triage.supervisor import end_with_supervisor  # noqa: PLC0415
+
+        end_with_supervisor()
 
 
 @app.callback(invoke_without_command=True)
@@ -106,7 +115,7 @@ def ingest(file: File = "-", log: Log = None, data: Data = None) -> None:
 
 
 @app.command()
-def work(
+def work(  # noqa: PLR0917 - one parameter an option
     log: Log = None,
     queue: Queue = None,
     profile: Profile = None,
@@ -115,10 +124,12 @@ def work(
     metrics_port: Annotated[int | None, typer.Option(help="Poort voor /metrics.")] = None,
     allow_volatile: Volatile = None,
     mark: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    supervised: Supervised = False,
 ) -> None:
     """Lees de stroom en leg berichten in de wachtrijen, tot SIGTERM."""
     from triage.cli.run import run_work  # noqa: PLC0415
 
+    _hold_on(supervised)
     with errors_told():
         settings = settings_of(
             log=log,
@@ -142,10 +153,12 @@ def serve(
     host: Host = None,
     port: Port = None,
     allow_volatile: Volatile = None,
+    supervised: Supervised = False,
 ) -> None:
     """Bied de webpagina en de API aan, tot SIGTERM."""
     from triage.cli.run import run_serve  # noqa: PLC0415
 
+    _hold_on(supervised)
     with errors_told():
         settings = settings_of(
             log=log,

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from triage.classify import Classifier
-from triage.classify.model import default_models_dir
-from triage.errors import InvalidProfile, Refused
+from triage.classify import Classifier, default_models_dir
+from triage.errors import InvalidProfile, Refused, TriageError
 from triage.language import Reader
 from triage.log import Log
 from triage.log.open import open_log
@@ -79,7 +78,11 @@ def make_log(settings: Settings, metrics: Metrics | None = None) -> Log:
     """Open the log. Raises Unavailable or Refused."""
     if settings.log_url.startswith("sqlite"):
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return open_log(settings.log_url)
+        return open_log(
+            settings.log_url,
+            session_seconds=settings.session_seconds,
+            retention_days=settings.log_retention_days,
+        )
     return open_log(
         settings.log_url,
         group=settings.kafka_group,
@@ -90,6 +93,7 @@ def make_log(settings: Settings, metrics: Metrics | None = None) -> Log:
         username=settings.kafka_username,
         password=settings.password,
         ca_file=str(settings.kafka_ca_file) if settings.kafka_ca_file else None,
+        session_seconds=settings.session_seconds,
         on_rejoin=metrics.rejoined if metrics else None,
         on_pause=metrics.paused if metrics else None,
     )
@@ -99,7 +103,13 @@ def make_queue(settings: Settings) -> Queue:
     """Open the queue. Raises Unavailable, or Refused where it could lose what it answered."""
     if settings.queue_url.startswith("sqlite"):
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return open_queue(settings.queue_url, allow_volatile=settings.allow_volatile)
+    queue = open_queue(settings.queue_url, allow_volatile=settings.allow_volatile)
+    try:
+        queue.check()
+    except TriageError:
+        queue.close()
+        raise
+    return queue
 
 
 @dataclass(slots=True)

@@ -21,8 +21,9 @@ from triage.backoff import Backoff
 from triage.cli.build import Parts, load_pipeline, load_profiles, make_log, make_queue, open_parts
 from triage.errors import StoreLost, Unavailable
 from triage.metrics import exposition, forget
+from triage.pipeline import Pipeline
 from triage.probe import Probe
-from triage.rebuild import is_lost, rebuild
+from triage.rebuild import Rebuilt, is_lost, rebuild
 from triage.settings import Settings
 from triage.supervisor import Child, Supervisor
 from triage.suspect import Suspects, hangs
@@ -63,26 +64,27 @@ def run_work(settings: Settings, mark: Path | None) -> int:
         if settings.metrics_port and mark is None:
             stack.enter_context(_probe(parts, suspects))
         policy = Policy(batch=settings.batch, reject_limit=settings.reject_limit)
+        worker = Worker(
+            parts.log, parts.queue, pipeline, parts.metrics, policy=policy, suspects=suspects
+        )
+        on_stop(worker.stop)
+        _log.info("working", orgs=list(pipeline.orgs), model=pipeline.model)
+        lost = False
         while True:
-            worker = Worker(
-                parts.log, parts.queue, pipeline, parts.metrics, policy=policy, suspects=suspects
-            )
-            on_stop(worker.stop)
-            _log.info("working", orgs=list(pipeline.orgs), model=pipeline.model)
             try:
-                _patiently(lambda: _rebuild_if_lost(parts, settings))
-                worker.run()
+                _patiently(partial(_rebuild_if_lost, parts, pipeline, suspects, known=lost))
+                worker.run(anew=lost)
             except StoreLost:
                 _log.error("store_lost")
-                continue
-            return 0
+                lost = True
+            else:
+                return 0
 
 
-def _rebuild_if_lost(parts: Parts, settings: Settings) -> None:
-    orgs = tuple(parts.profiles)
-    if is_lost(parts.log, parts.queue, orgs):
+def _rebuild_if_lost(parts: Parts, pipeline: Pipeline, suspects: Suspects, *, known: bool) -> None:
+    if known or is_lost(parts.log, parts.queue, pipeline.orgs):
         _log.error("store_empty", action="rebuild")
-        _rebuild(parts, settings)
+        _rebuild(parts, pipeline, suspects)
 
 
 def _probe(parts: Parts, suspects: Suspects) -> Probe:
@@ -171,19 +173,24 @@ def run_serve(settings: Settings) -> None:
 def run_rebuild(settings: Settings) -> None:
     """Fill the queue store again; print what was done."""
     with ExitStack() as stack:
-        _rebuild(open_parts(settings, stack), settings)
+        parts = open_parts(settings, stack)
+        pipeline = load_pipeline(settings, parts.profiles)
+        done = _rebuild(parts, pipeline, Suspects.first_free(settings.data))
+    typer.echo(f"{done.posts} berichten, {done.restored} uitkomsten hersteld", err=True)
 
 
-def _rebuild(parts: Parts, settings: Settings) -> None:
+def _rebuild(parts: Parts, pipeline: Pipeline, suspects: Suspects) -> Rebuilt:
     done = rebuild(
         parts.log,
         parts.queue,
-        load_pipeline(settings, parts.profiles),
+        pipeline.orgs,
+        partial(suspects.judge, pipeline),
         clock=now,
-        retention_seconds=settings.retention_days * _DAY,
+        retention_seconds=parts.settings.retention_days * _DAY,
         progress=lambda count: _log.info("rebuilding", posts=count),
     )
-    typer.echo(f"{done.posts} berichten, {done.restored} uitkomsten hersteld", err=True)
+    _log.info("rebuilt", posts=done.posts, outcomes=done.restored)
+    return done
 
 
 def _patiently(call: Callable[[], _T]) -> _T:

@@ -20,9 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from triage.errors import InvalidPost
+
+#: The largest record that ``append`` takes: value, key and headers, in bytes.
+RECORD_LIMIT: Final = 1_000_000
 
 
 class Topic(StrEnum):
@@ -36,9 +39,9 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
-    """A record to append. ``key`` None: any partition."""
+    """A record to append. ``key`` None: any partition; ``value`` None: a tombstone of its key."""
 
-    value: bytes
+    value: bytes | None
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
 
@@ -94,7 +97,12 @@ class Log(Protocol):
     """An append-only stream; see the module's docstring for what every backend promises."""
 
     def append(self, topic: Topic, records: Sequence[NewRecord]) -> None:
-        """Append records, in order, and return when they are on disk."""
+        """Append records, in order, and return when they are on disk.
+
+        After Unavailable some of them may be there: append all of them again. Raises InvalidPost
+        for a record that never fits (see ``RECORD_LIMIT``); then none is there. Safe to call from
+        several threads.
+        """
         ...
 
     def poll(self, *, timeout: float, limit: int) -> Polled:
@@ -141,6 +149,23 @@ class Log(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+def post_record(raw: bytes, author: str | None) -> NewRecord:
+    """Give the record of a post: the posts of one author stay in order, the others spread."""
+    return NewRecord(value=raw, key=author.encode("utf-8", "replace") if author else None)
+
+
+def checked(records: Sequence[NewRecord]) -> Sequence[NewRecord]:
+    """Give the records back when every one of them fits a log; raises InvalidPost."""
+    for record in records:
+        if record.value is None and record.key is None:
+            raise InvalidPost("", "leeg")
+        size = len(record.value or b"") + len(record.key or b"")
+        size += sum(len(name) + len(value) for name, value in record.headers)
+        if size > RECORD_LIMIT:
+            raise InvalidPost("", f"groter dan {RECORD_LIMIT} bytes", offset=RECORD_LIMIT)
+    return records
 
 
 def partition_of(records: Iterable[Record]) -> dict[str, list[Record]]:

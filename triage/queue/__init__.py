@@ -120,7 +120,9 @@ class Event:
 
     ``data`` is JSON-ready: ``id`` (by which readers drop repeats), ``type`` (an Action),
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
-    ``version``, ``at``, and for outcomes ``by``, ``before`` and ``outcome``.
+    ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
+    edits of the post the person had seen) and ``before``: what ``team``, ``topic``, ``urgency``
+    and ``intent`` were, and in ``assessed`` what the model had said.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
@@ -143,6 +145,13 @@ class Depth:
 
 class Queue(Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
+
+    def check(self) -> None:
+        """See that the store keeps what it answers; called once at start.
+
+        Raises :class:`triage.errors.Refused`, which says what to set, and Unavailable.
+        """
+        ...
 
     def put(
         self,
@@ -261,7 +270,10 @@ class Queue(Protocol):
         ...
 
     def sweep(self, org: str, *, now: datetime, retention_seconds: float) -> int:
-        """Drop tickets resolved longer ago than retention, and old published events; count them."""
+        """Drop tickets resolved longer ago than retention, and published events of over an hour.
+
+        Gives the number of tickets dropped, at most 500 a call: go on until it's 0.
+        """
         ...
 
     def ping(self) -> None:

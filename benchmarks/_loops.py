@@ -1,0 +1,265 @@
+"""The measured processes of ``throughput.py``: our worker, the bare loop and the peers.
+
+Each runs on one core in a process of its own (``_job.start``): it gets ready (model loaded,
+partitions assigned), says so, waits for the word, works through its partitions and prints what it
+measured as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import orjson
+
+from benchmarks._job import Clock, Job, ready
+from benchmarks._support import pin
+from triage.classify import Classifier, default_models_dir
+from triage.cli.build import Parts, open_parts
+from triage.language import Reader
+from triage.log import Log, Record, Topic
+from triage.pipeline import Pipeline, Received
+from triage.post import Post
+from triage.queue import Advance, Entry
+from triage.settings import load_settings
+from triage.suspect import Suspects
+from triage.worker import POLL_SECONDS, Policy, Worker
+
+#: How long a process may take to get its partitions, in seconds.
+JOIN_SECONDS: Final = 60.0
+_T = TypeVar("_T")
+
+
+# -- time by stage -------------------------------------------------------------------------------
+
+
+class Stages:
+    """CPU time of the main thread by stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.cpu: defaultdict[str, float] = defaultdict(float)
+        self._polled_at = 0.0
+
+    def timed(self, stage: str, call: Callable[..., _T]) -> Callable[..., _T]:
+        """Give the call, with its time counted for a stage."""
+
+        def counted(*args: Any, **named: Any) -> _T:  # noqa: ANN401 - any call
+            begun = time.thread_time()
+            try:
+                return call(*args, **named)
+            finally:
+                ended = time.thread_time()
+                self.cpu[stage] += ended - begun
+                if stage == "poll":
+                    self._polled_at = ended
+
+        return counted
+
+    def observed(self, stage: str, _seconds: float) -> None:
+        """Take the worker's own word for the end of decoding: it begins where polling ends."""
+        if stage == "decode":
+            self.cpu["decode"] += time.thread_time() - self._polled_at
+
+
+class _Spy:
+    """Stands for an object; some of its calls are replaced."""
+
+    def __init__(self, inner: object, calls: Mapping[str, Callable[..., Any]]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the object has
+        return self._calls.get(name) or getattr(self._inner, name)
+
+
+def _spied(inner: _T, stages: Stages, **named: str) -> _T:
+    """Give the object, its named calls timed for the stages given."""
+    calls = {name: stages.timed(stage, getattr(inner, name)) for name, stage in named.items()}
+    return cast("_T", _Spy(inner, calls))
+
+
+class _TimedPipeline(Pipeline):
+    """The pipeline; ``judge`` is timed as a whole, routing is what reading and assessing leave."""
+
+    stages: Stages
+
+    def judge(self, batch: Sequence[Received]) -> list[Entry]:
+        """Judge as the pipeline does."""
+        return self.stages.timed("judge", super().judge)(batch)
+
+
+# -- our worker ----------------------------------------------------------------------------------
+
+
+def worker(job: Job) -> dict[str, Any]:
+    """Run the real worker until its partitions are read; its time by stage."""
+    with ExitStack() as stack:
+        parts = _parts(job, stack)
+        stages = Stages()
+        pipeline = _pipeline(parts, stages)
+        _joined(parts.log, job.share)
+        expected = _waiting(parts.log, job.share)
+        observe = parts.metrics.observe_stage
+
+        def observed(stage: str, seconds: float) -> None:
+            stages.observed(stage, seconds)
+            observe(stage, seconds)
+
+        working = Worker(
+            _spied(parts.log, stages, poll="poll", commit="commit", append="publish", lag="lag"),
+            _spied(parts.queue, stages, put="put"),
+            pipeline,
+            cast("Any", _Spy(parts.metrics, {"observe_stage": observed})),
+            policy=Policy(batch=parts.settings.batch),
+            suspects=Suspects.first_free(parts.settings.data),
+        )
+        ready()
+        clock = Clock()
+        done = 0
+        while done < expected:
+            done += working.step()
+        working.stop()
+        working.run()  # leaves in order: what is not published yet is
+        measured = clock.stopped(done)
+        org = pipeline.orgs[0]
+        measured["unpublished"] = len(parts.queue.unpublished(org, limit=100_000))
+    cpu = dict(stages.cpu)
+    cpu["route"] = cpu.pop("judge") - cpu["read"] - cpu["assess"]
+    cpu["rest"] = measured["main_cpu"] - sum(cpu.values())
+    cpu["network thread"] = measured["cpu"] - measured["main_cpu"]
+    return {**measured, "stages": {name: seconds / done * 1e6 for name, seconds in cpu.items()}}
+
+
+def _pipeline(parts: Parts, stages: Stages) -> Pipeline:
+    models = parts.settings.models or default_models_dir()
+    version = parts.settings.model or (models / "current").read_text(encoding="utf-8").strip()
+    classifier = Classifier.load(models / version)
+    pipeline = _TimedPipeline(
+        _spied(Reader(), stages, read="read"),
+        _spied(classifier, stages, assess="assess"),
+        parts.profiles,
+        observe=parts.metrics.observe_stage,
+    )
+    pipeline.stages = stages
+    return pipeline
+
+
+# -- the bare loop -------------------------------------------------------------------------------
+
+
+def bare(job: Job) -> dict[str, Any]:
+    """Poll, decode the JSON, put entries that lie ready; nothing is read or assessed."""
+    with ExitStack() as stack:
+        parts = _parts(job, stack)
+        pipeline = _pipeline(parts, Stages())
+        entries = _ready_made(parts.log, pipeline)
+        log, queue, org = parts.log, parts.queue, pipeline.orgs[0]
+        _joined(log, job.share)
+        expected = _waiting(log, job.share)
+        positions: dict[str, int] = {}
+        gc.collect()
+        gc.freeze()  # the entries stay: going through them again is not what is measured
+        ready()
+        clock = Clock()
+        done = 0
+        while done < expected:
+            polled = log.poll(timeout=POLL_SECONDS, limit=parts.settings.batch)
+            for partition in polled.fresh:
+                log.seek(partition, None)
+            if not polled.records:
+                continue
+            batch = [entries[orjson.loads(record.value or b"")["id"]] for record in polled.records]
+            ends = {record.partition: record.offset + 1 for record in polled.records}
+            advances = [
+                Advance(partition=name, expected=positions.get(name), next=end)
+                for name, end in ends.items()
+            ]
+            queue.put(org, batch, advances, now=datetime.now(UTC), request=uuid.uuid4().hex)
+            positions.update(ends)
+            done += len(batch)
+        return clock.stopped(done)
+
+
+def _ready_made(log: Log, pipeline: Pipeline) -> dict[str, Entry]:
+    """Judge all posts beforehand: the same tickets as the worker makes, byte for byte."""
+    entries: dict[str, Entry] = {}
+    batch: list[Record] = []
+
+    def judge() -> None:
+        received = [
+            Received(
+                post=Post.decode(record.value or b"", received_at=record.at),
+                received_at=record.at,
+                partition=record.partition,
+                offset=record.offset,
+            )
+            for record in batch
+        ]
+        entries.update((entry.post.id, entry) for entry in pipeline.judge(received))
+        batch.clear()
+
+    for record in log.scan(Topic.POSTS):
+        batch.append(record)
+        if len(batch) == 500:
+            judge()
+    judge()
+    return entries
+
+
+# -- what they share -----------------------------------------------------------------------------
+
+
+def _parts(job: Job, stack: ExitStack) -> Parts:
+    settings = load_settings(
+        log=job.kafka,
+        queue=job.redis,
+        data=Path(job.data),
+        kafka_group=job.group,
+        kafka_partitions=job.partitions,
+    )
+    return open_parts(settings, stack)
+
+
+def _joined(log: Log, share: int) -> None:
+    """Wait until the group gave us our share; nothing is delivered before it is sought."""
+    deadline = time.monotonic() + JOIN_SECONDS
+    while len(log.poll(timeout=0.1, limit=1).fresh) != share:
+        if time.monotonic() > deadline:
+            message = f"no {share} partitions within {JOIN_SECONDS:.0f} s"
+            raise TimeoutError(message)
+
+
+def _waiting(log: Log, share: int) -> int:
+    """Give how many posts wait in our partitions."""
+    fresh = log.poll(timeout=0.1, limit=1).fresh
+    assert len(fresh) == share
+    return sum(lag.records for lag in log.lag() if lag.partition in fresh)
+
+
+def main() -> None:
+    """Do one job."""
+    job = Job(**json.loads(sys.argv[1]))
+    pin(frozenset({job.core}))
+    if job.kind.startswith("peer"):
+        from benchmarks import _peer  # noqa: PLC0415 - our worker loads no scikit-learn
+
+        measured = _peer.run(job)
+    else:
+        measured = {"worker": worker, "bare": bare}[job.kind](job)
+    print(json.dumps(measured), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,9 @@
+"""What all tests share: real servers to run on, as fixtures."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.plugins.kafka_broker",
+    "tests.plugins.redis_server",
+    "tests.plugins.queue_stores",
+]

@@ -1,0 +1,105 @@
+"""Workers come and go under load: the stream pauses briefly, and nothing is lost or double."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.brokers import KafkaBroker
+from tests.plugins.chaos import Feeder, records, verdict
+from tests.plugins.programs import Program, figure, wait_until
+from tests.plugins.redis_server import RedisServer
+from tests.plugins.scene import Scene
+
+POSTS = 12_000
+RATE = 700.0
+#: The longest that a partition may stand still when a worker comes or leaves in order, in seconds.
+LONGEST = 8.0
+
+
+class Gaps:
+    """The longest time that each partition, and the stream as a whole, stood still."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._moved: dict[str, tuple[int, float]] = {}
+        self.longest: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Note which partitions moved."""
+        now = time.monotonic()
+        positions = dict(self._scene.positions())
+        for name, position in {**positions, "stream": sum(positions.values())}.items():
+            before, at = self._moved.get(name, (position, now))
+            if position != before:
+                self.longest[name] = max(self.longest.get(name, 0.0), now - at)
+                at = now
+            self._moved[name] = (position, at)
+
+    def during(self, done: Callable[[], object], *, seconds: float, worker: Program) -> None:
+        """Look until something is true."""
+
+        def looked() -> object:
+            self.look()
+            return done()
+
+        wait_until(looked, seconds=seconds, why=lambda: worker.said()[-3000:])
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+@pytest.mark.slow
+def test_a_worker_joins_and_another_leaves(
+    new_kafka_broker: Callable[..., KafkaBroker],
+    new_redis_server: Callable[..., RedisServer],
+    tmp_path: Path,
+) -> None:
+    """Two workers, one added, one removed under load: no loss, no double, a short pause."""
+    broker, redis = new_kafka_broker(), new_redis_server("--appendfsync", "everysec")
+    broker.start()
+    redis.start()
+    scene = Scene(tmp_path, broker=broker, redis=redis)
+    feeder = Feeder(scene.log, records(POSTS), rate=RATE)
+    try:
+        first, second = scene.worker("first").start(), scene.worker("second").start()
+        feeder.start()
+        for worker in (first, second):
+            wait_until(lambda worker=worker: _read(worker) > 0, why=worker.said)
+        gaps = Gaps(scene)
+        third = scene.worker("third").start()
+        gaps.during(lambda: _read(third) > 0, seconds=30, worker=third)
+        figures = [_pauses(worker) for worker in (first, second, third)]
+        assert second.stop(10) == 0, second.said()
+        went_on = scene.taken()
+        gaps.during(lambda: scene.taken() > went_on + 3 * RATE, seconds=30, worker=third)
+        assert feeder.is_alive(), "the load ended before the workers came and went"
+        figures += [_pauses(worker) for worker in (first, third)]
+        feeder.join()
+        total = POSTS + len(range(0, POSTS, 50)) + len(range(0, POSTS, 997))
+        wait_until(lambda: scene.taken() == total, why=first.said)
+        wait_until(lambda: not scene.queue.unpublished(scene.org, limit=1), why=first.said)
+        found = verdict(scene.log, scene.queue, scene.org, scene.profile.teams, count=POSTS)
+    finally:
+        feeder.end()
+        scene.close()
+    print(f"longest pause in seconds, of each partition and of the stream: {gaps.longest}")  # noqa: T201
+    print(f"triage_stream_pause_seconds (count, sum) by worker: {figures}")  # noqa: T201
+    assert found.sound, found
+    assert max(gaps.longest.values()) < LONGEST
+    assert sum(count for count, _ in figures) > 0
+
+
+def _read(worker: Program) -> float:
+    try:
+        return figure(worker.metrics(), "triage_posts_read_total")
+    except OSError:
+        return 0.0
+
+
+def _pauses(worker: Program) -> tuple[float, float]:
+    metrics = worker.metrics()
+    name = "triage_stream_pause_seconds"
+    return figure(metrics, f"{name}_count"), round(figure(metrics, f"{name}_sum"), 2)

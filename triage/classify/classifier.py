@@ -1,0 +1,185 @@
+"""The classifier: posts and readings in, assessments out, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triage.classify import safety
+from triage.classify.features import cues, words
+from triage.classify.files import ModelFiles
+from triage.classify.table import TOKEN_LIMIT, Hits, Ints, Rows, Table, segment_sum
+from triage.post import Post
+from triage.reading import Reading
+from triage.ticket import URGENCIES, Assessment, Reason, Urgency
+
+#: How many topics and how many reasons an assessment names.
+TOPICS: Final = 3
+REASONS: Final = 5
+_DIGITS: Final = 4
+_CRITICAL: Final = 0
+
+
+class Classifier:
+    """Judges posts by one model. Not thread-safe: one classifier a thread."""
+
+    def __init__(self, model: ModelFiles, *, token_limit: int = TOKEN_LIMIT) -> None:
+        self.version = model.version
+        self._table = Table(model, token_limit=token_limit)
+        self._bias = model.arrays["bias"]
+        self._cues = model.arrays["cues"]
+        self._cue_ids = {cue: number for number, cue in enumerate(model.meta["cues"])}
+        labels = model.meta["labels"]
+        self._topics: list[str] = labels["topics"]
+        self._intents: list[str] = labels["intents"]
+        first, second = len(self._topics), len(self._topics) + len(URGENCIES)
+        self._heads = (slice(0, first), slice(first, second), slice(second, None))
+        calibration = model.meta["calibration"]
+        self._temperatures: list[float] = calibration["temperatures"]
+        self._prior_shift = np.asarray(calibration["urgency_prior_shift"], np.float32)
+        self._critical_at: float = calibration["critical_at"]
+        self._abstain_below: float = calibration["abstain_below"]
+
+    @classmethod
+    def load(cls, folder: Path) -> Classifier:
+        """Load a model from its folder. Raises InvalidModel."""
+        return cls(ModelFiles.load(folder))
+
+    def assess(self, posts: Sequence[Post], readings: Sequence[Reading]) -> list[Assessment]:
+        """Judge a batch: one assessment a post, in order."""
+        if not posts:
+            return []
+        texts = _texts(posts, readings)
+        hits = self._table.find(texts)
+        topic_p, urgency_p, intent_p = self._probabilities(self._scores(posts, hits))
+        reasons = self._reasons(hits, topic_p.argmax(axis=1), texts)
+        best = np.argsort(-topic_p, axis=1, kind="stable")[:, :TOPICS]
+        best_p = np.take_along_axis(topic_p, best, axis=1).round(_DIGITS).tolist()
+        judged = zip(
+            best.tolist(),
+            best_p,
+            self._urgencies(urgency_p),
+            urgency_p.round(_DIGITS).tolist(),
+            intent_p.argmax(axis=1).tolist(),
+            intent_p.max(axis=1).round(_DIGITS).tolist(),
+            (hits.known > 0).tolist(),
+            reasons,
+            strict=True,
+        )
+        return [
+            self._assessment(row, _raised(post, reading, row[2]))
+            for post, reading, row in zip(posts, readings, judged, strict=True)
+        ]
+
+    def scores(self, posts: Sequence[Post], readings: Sequence[Reading]) -> Rows:
+        """Give the raw scores: (posts, classes), topics, then urgencies, then intents."""
+        return self._scores(posts, self._table.find(_texts(posts, readings)))
+
+    def _scores(self, posts: Sequence[Post], hits: Hits) -> Rows:
+        scores = segment_sum(hits, len(posts)) / _norm(hits.counts)[:, None]
+        owner, ids = [], []
+        known = self._cue_ids
+        for number, (post, count) in enumerate(zip(posts, hits.counts.tolist(), strict=True)):
+            for cue in cues(post, count):
+                if (found := known.get(cue)) is not None:
+                    owner.append(number)
+                    ids.append(found)
+        np.add.at(scores, np.asarray(owner, np.int64), self._cues[np.asarray(ids, np.int64)])
+        summed: Rows = np.add(scores, self._bias, dtype=np.float32)
+        return summed
+
+    def _probabilities(self, scores: Rows) -> tuple[Rows, Rows, Rows]:
+        shift = (0.0, self._prior_shift, 0.0)
+        topic, urgency, intent = (
+            _softmax(scores[:, head] * temperature + move)
+            for head, temperature, move in zip(self._heads, self._temperatures, shift, strict=True)
+        )
+        return topic, urgency, intent
+
+    def _urgencies(self, urgency_p: Rows) -> list[Urgency]:
+        """Choose the likeliest, but ``kritiek`` from its own, lower, bar on."""
+        chosen = urgency_p.argmax(axis=1)
+        chosen[urgency_p[:, _CRITICAL] >= self._critical_at] = _CRITICAL
+        return [URGENCIES[number] for number in chosen.tolist()]
+
+    def _reasons(
+        self, hits: Hits, topic: NDArray[np.intp], texts: Sequence[Sequence[str]]
+    ) -> list[tuple[Reason, ...]]:
+        """Name what weighed most for the first topic, with its exact part of the score."""
+        weights = hits.rows[np.arange(len(hits.text)), topic[hits.text]]
+        weights = weights / _norm(hits.counts)[hits.text]
+        order = np.lexsort((-weights, hits.text))
+        starts = np.searchsorted(hits.text[order], np.arange(len(texts))).tolist()
+        reasons: list[tuple[Reason, ...]] = []
+        for number, tokens in enumerate(texts):
+            top = order[starts[number] : starts[number] + REASONS]
+            reasons.append(
+                tuple(
+                    Reason(token=_named(tokens, first, length), weight=round(weight, 4))
+                    for first, length, weight in zip(
+                        hits.token[top].tolist(),
+                        hits.length[top].tolist(),
+                        weights[top].tolist(),
+                        strict=True,
+                    )
+                    if weight > 0 and first + length > 0
+                )
+            )
+        return reasons
+
+    def _assessment(self, judged: _Judged, raised: tuple[Urgency, str] | None) -> Assessment:
+        best, best_p, urgency, urgency_p, intent, intent_p, known, reasons = judged
+        return Assessment(
+            topics=tuple((self._topics[at], p) for at, p in zip(best, best_p, strict=True)),
+            urgency=raised[0] if raised else urgency,
+            urgency_p=(urgency_p[0], urgency_p[1], urgency_p[2], urgency_p[3]),
+            intent=self._intents[intent],
+            intent_p=intent_p,
+            confidence=best_p[0],
+            abstained=best_p[0] < self._abstain_below or not known,
+            reasons=reasons,
+            safety_rule=raised[1] if raised else None,
+            model=self.version,
+        )
+
+
+#: One row of a batch: topics and their p, urgency and its p, intent and its p, whether the model
+#: knows any of it, reasons.
+_Judged = tuple[list[int], list[float], Urgency, list[float], int, float, bool, tuple[Reason, ...]]
+
+
+def _raised(post: Post, reading: Reading, urgency: Urgency) -> tuple[Urgency, str] | None:
+    """Ask the safety rules where they could still raise the urgency."""
+    if urgency is Urgency.KRITIEK:
+        return None
+    if reading.complete and not safety.may_hold(reading.tokens):
+        return None
+    return safety.check(post.text)
+
+
+def _texts(posts: Sequence[Post], readings: Sequence[Reading]) -> list[Sequence[str]]:
+    """Give the tokens that count; only a text beyond ASCII can hold pictures."""
+    return [
+        reading.tokens if post.text.isascii() else words(reading.tokens)
+        for post, reading in zip(posts, readings, strict=True)
+    ]
+
+
+def _norm(counts: Ints) -> Rows:
+    norm: Rows = np.sqrt(np.maximum(counts, 1)).astype(np.float32)
+    return norm
+
+
+def _softmax(scores: Rows) -> Rows:
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Rows = odds / odds.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _named(tokens: Sequence[str], first: int, length: int) -> str:
+    """Name the tokens of a hit; one that includes the beginning (-1) starts at the first token."""
+    return " ".join(tokens[max(first, 0) : first + length])

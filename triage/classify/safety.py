@@ -1,0 +1,174 @@
+"""Safety rules: phrases that mean danger to life now, whatever the model thinks.
+
+They may raise the urgency to ``kritiek`` and never lower it, they see all of a text however long,
+and they need no model and no language step, so a post that could not be read still passes them.
+The phrases are data (``data/safety.*.txt``, ``data/scope.nl.txt``); each raise names its rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+from triage.ticket import Urgency
+
+LANGUAGES: Final = ("nl", "en", "de", "fr", "pl", "tr", "uk", "ar")
+#: How many words ``~`` may stand for.
+_GAP: Final = 4
+#: How many words around a phrase a cue may stand away, within its sentence.
+_REACH: Final = 14
+#: How many occurrences of one phrase are looked at: a text that repeats one ends there.
+_MOST: Final = 200
+
+_WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_ENDS: Final = re.compile(r"[.!?\n;]")
+_GAP_MARK: Final = "~"
+#: The longest beginning of a word that a phrase may name, and how many words are remembered.
+_LONGEST_PREFIX: Final = 24
+_REMEMBERED: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Phrase:
+    rule: str
+    words: tuple[str, ...]
+
+    def at(self, words: Sequence[str], start: int) -> int:
+        """Give the end of the phrase where it stands at ``start``; -1 where it does not."""
+        at = start
+        gap = 0
+        for part in self.words:
+            if part == _GAP_MARK:
+                gap = _GAP
+                continue
+            for step in range(gap + 1):
+                if at + step < len(words) and _fits(part, words[at + step]):
+                    at += step + 1
+                    break
+            else:
+                return -1
+            gap = 0
+        return at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cue:
+    words: tuple[str, ...]
+    before_only: bool
+
+
+def _fits(part: str, word: str) -> bool:
+    return word.startswith(part[:-1]) if part.endswith("*") else word == part
+
+
+def check(text: str) -> tuple[Urgency, str] | None:
+    """Give the urgency that a text is raised to and the rule that says so; None where none does.
+
+    >>> check("Er is een gaslucht in de kelder")
+    (<Urgency.KRITIEK: 'kritiek'>, 'nl/gas')
+    >>> check("Vorig jaar was er een gaslucht in de kelder")
+    """
+    for sentence in _ENDS.split(text.lower().replace("’", "'")):
+        rule = _check(_WORD.findall(sentence))
+        if rule is not None:
+            return Urgency.KRITIEK, rule
+    return None
+
+
+def may_hold(tokens: Iterable[str]) -> bool:
+    """Tell whether a text with these tokens could hold a phrase at all (a quick first look)."""
+    return any(map(_phrases_of, tokens))
+
+
+def _check(words: list[str]) -> str | None:
+    looked: dict[_Phrase, int] = {}
+    for start, word in enumerate(words):
+        for phrase in _phrases_of(word):
+            if looked.get(phrase, 0) > _MOST:
+                continue
+            end = phrase.at(words, start)
+            if end < 0:
+                continue
+            looked[phrase] = looked.get(phrase, 0) + 1
+            if not _switched_off(words, start, end):
+                return phrase.rule
+    return None
+
+
+def _switched_off(words: Sequence[str], start: int, end: int) -> bool:
+    low, high = max(0, start - _REACH), min(len(words), end + _REACH)
+    for at in range(low, high):
+        for cue in _cues_of(words[at]):
+            if cue.before_only and not start - _NEAR <= at < start:
+                continue
+            if all(
+                at + step < len(words) and _fits(part, words[at + step])
+                for step, part in enumerate(cue.words)
+            ):
+                return True
+    return False
+
+
+#: A negation counts only when it stands close before the phrase, in words.
+_NEAR: Final = 3
+
+
+def _lines(name: str) -> Iterable[tuple[str, list[str]]]:
+    text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            rule, _, phrases = line.partition(":")
+            yield rule, [phrase.strip() for phrase in phrases.split("|")]
+
+
+def _words_of(phrase: str) -> tuple[str, ...]:
+    return tuple(
+        part
+        for piece in phrase.lower().split()
+        for part in ([piece] if piece == _GAP_MARK or piece.endswith("*") else _WORD.findall(piece))
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _phrases_of(word: str) -> tuple[_Phrase, ...]:
+    """Give the phrases that may begin with a word."""
+    return tuple(phrase for prefix in _prefixes(word) for phrase in _PHRASES.get(prefix, ()))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _cues_of(word: str) -> tuple[_Cue, ...]:
+    """Give the cues that may begin with a word."""
+    return tuple(cue for prefix in _prefixes(word) for cue in _CUES.get(prefix, ()))
+
+
+def _prefixes(word: str) -> Iterable[str]:
+    yield word
+    for end in range(2, min(len(word), _LONGEST_PREFIX) + 1):
+        yield f"{word[:end]}*"
+
+
+def _load_phrases() -> dict[str, list[_Phrase]]:
+    found: dict[str, list[_Phrase]] = {}
+    for language in LANGUAGES:
+        for rule, phrases in _lines(f"safety.{language}.txt"):
+            for text in phrases:
+                phrase = _Phrase(rule=f"{language}/{rule}", words=_words_of(text))
+                found.setdefault(phrase.words[0], []).append(phrase)
+    return found
+
+
+def _load_cues() -> dict[str, list[_Cue]]:
+    cues: dict[str, list[_Cue]] = {}
+    for _, phrases in _lines("scope.nl.txt"):
+        for text in phrases:
+            cue = _Cue(words=_words_of(text.removeprefix("!")), before_only=text.startswith("!"))
+            cues.setdefault(cue.words[0], []).append(cue)
+    return cues
+
+
+_PHRASES: Final = _load_phrases()
+_CUES: Final = _load_cues()

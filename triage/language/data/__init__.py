@@ -1,0 +1,16 @@
+"""What is known of languages, as text files, and the one way to read them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+
+def lines(name: str) -> list[str]:
+    """Give the lines of a data file without comments and blank lines."""
+    text = files(__name__).joinpath(name).read_text("utf-8")
+    return [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
+
+
+def words(name: str) -> frozenset[str]:
+    """Give the words of a data file, however many stand on a line."""
+    return frozenset(word for line in lines(name) for word in line.split())

@@ -1,0 +1,175 @@
+"""How sure is sure: temperatures, bars and figures, on folds grouped by author.
+
+No author stands on both sides, so the figures are those of posts by people not seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import cohen_kappa_score, f1_score
+from sklearn.model_selection import GroupKFold
+
+from triage.learn.corpus import Example
+from triage.learn.vectors import Phrases, Text
+
+if TYPE_CHECKING:
+    from triage.learn.train import Labels
+
+Floats = NDArray[np.float64]
+
+#: How urgencies are spread in life, in the order of URGENCIES; the corpus has more critical ones.
+LIFE: Final = (0.05, 0.13, 0.58, 0.24)
+#: What part of the critical posts of unseen authors must be found by the model alone.
+CRITICAL_RECALL: Final = 0.85
+#: What part of the posts may be routed by topic.
+COVERAGE: Final = 0.8
+_TEMPERATURES: Final = np.arange(0.3, 3.01, 0.05)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Settings of the model, and the figures that stand in its card."""
+
+    settings: dict[str, Any]
+    metrics: dict[str, Any]
+    examples: int
+
+
+def calibrate(
+    examples: Sequence[Example],
+    texts: Sequence[Text],
+    labels: Labels,
+    targets: NDArray[np.int8],
+    phrases: Phrases,
+    *,
+    seed: int,
+    folds: int,
+) -> Calibration:
+    """Choose temperatures and bars on held-out scores, and measure."""
+    if not folds:
+        settings = _settings([1.0, 1.0, 1.0], [0.0] * len(LIFE), 0.5, 0.0)
+        return Calibration(settings=settings, metrics={}, examples=len(examples))
+    scores = _held_out(examples, texts, targets, phrases, seed=seed, folds=folds)
+    first, second = len(labels.topics), len(labels.topics) + len(labels.urgencies)
+    topics, urgencies, intents = np.split(scores, [first, second], axis=1)
+    truth = {
+        "topics": targets[:, :first].astype(bool),
+        "urgency": targets[:, first:second].argmax(axis=1),
+        "intent": targets[:, second:].argmax(axis=1),
+    }
+    shares = np.bincount(truth["urgency"], minlength=len(LIFE)) / len(examples)
+    shift = np.log(np.array(LIFE) / shares)
+    temperatures = [
+        _temperature(topics, truth["topics"]),
+        _temperature(urgencies, _one_hot(truth["urgency"], len(LIFE))),
+        _temperature(intents, _one_hot(truth["intent"], len(labels.intents))),
+    ]
+    topic_p = _softmax(topics * temperatures[0])
+    urgency_p = _softmax(urgencies * temperatures[1] + shift)
+    critical_at = _bar(urgency_p[truth["urgency"] == 0, 0], CRITICAL_RECALL)
+    abstain_below = float(np.quantile(topic_p.max(axis=1), 1 - COVERAGE))
+    settings = _settings(temperatures, shift.tolist(), critical_at, abstain_below)
+    metrics = _measure(truth, topic_p, urgency_p, intents, settings)
+    return Calibration(settings=settings, metrics=metrics, examples=len(examples))
+
+
+def _settings(
+    temperatures: list[float], shift: list[float], critical_at: float, abstain_below: float
+) -> dict[str, Any]:
+    return {
+        "temperatures": [round(value, 4) for value in temperatures],
+        "urgency_prior_shift": [round(value, 6) for value in shift],
+        "critical_at": round(critical_at, 6),
+        "abstain_below": round(abstain_below, 6),
+    }
+
+
+def _held_out(
+    examples: Sequence[Example],
+    texts: Sequence[Text],
+    targets: NDArray[np.int8],
+    phrases: Phrases,
+    *,
+    seed: int,
+    folds: int,
+) -> Floats:
+    from triage.learn.train import learn  # noqa: PLC0415 - training and calibration use each other
+
+    authors = [example.author for example in examples]
+    scores = np.zeros(targets.shape)
+    for seen, unseen in GroupKFold(n_splits=folds).split(texts, groups=authors):
+        learnt = learn([texts[at] for at in seen], targets[seen], phrases, seed=seed)
+        scores[unseen] = learnt.scores([texts[at] for at in unseen])
+    return scores
+
+
+def _temperature(scores: Floats, right: NDArray[np.bool_]) -> float:
+    """Choose what scores are multiplied by so that probabilities are what they say."""
+
+    def loss(value: float) -> float:
+        return float(-np.log((_softmax(scores * value) * right).sum(axis=1) + 1e-12).mean())
+
+    return min(map(float, _TEMPERATURES), key=loss)
+
+
+def _bar(critical: Floats, recall: float) -> float:
+    """Give the bar that this part of the critical posts reaches."""
+    return float(np.quantile(critical, 1 - recall))
+
+
+def _measure(
+    truth: dict[str, Any],
+    topic_p: Floats,
+    urgency_p: Floats,
+    intents: Floats,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    rows = np.arange(len(topic_p))
+    first = topic_p.argmax(axis=1)
+    right = truth["topics"][rows, first]
+    three = np.argsort(-topic_p, axis=1)[:, :3]
+    sure = topic_p.max(axis=1) >= settings["abstain_below"]
+    urgency = urgency_p.argmax(axis=1)
+    urgency[urgency_p[:, 0] >= settings["critical_at"]] = 0
+    said, is_critical = urgency == 0, truth["urgency"] == 0
+    figures = {
+        "topic_first": right.mean(),
+        "topic_in_three": truth["topics"][rows[:, None], three].any(axis=1).mean(),
+        "topic_macro_f1": f1_score(truth["topics"].argmax(axis=1), first, average="macro"),
+        "coverage": sure.mean(),
+        "topic_first_when_sure": right[sure].mean(),
+        "topic_calibration_error": _calibration_error(topic_p.max(axis=1), right),
+        "urgency_kappa": cohen_kappa_score(truth["urgency"], urgency, weights="quadratic"),
+        "critical_recall": said[is_critical].mean(),
+        "critical_precision": is_critical[said].mean(),
+        "intent": (intents.argmax(axis=1) == truth["intent"]).mean(),
+    }
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def _calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Give the expected calibration error over bins of equal width."""
+    at = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            abs(confidence[at == number].mean() - right[at == number].mean())
+            * (at == number).mean()
+            for number in range(bins)
+            if (at == number).any()
+        )
+    )
+
+
+def _softmax(scores: Floats) -> Floats:
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Floats = odds / odds.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _one_hot(labels: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    return np.eye(count, dtype=bool)[labels]

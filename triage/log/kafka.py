@@ -1,0 +1,254 @@
+"""The log on Apache Kafka."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from kafka import KafkaConsumer, TopicPartition
+
+from triage.errors import InvalidPost, Unavailable
+from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, checked
+from triage.log.dead_letter import dead_letter, without_payload
+from triage.log.kafka_client import (
+    CLIENT_ERRORS,
+    NEXT,
+    OLDEST,
+    Client,
+    KafkaAdmin,
+    KafkaSettings,
+    opened,
+    unavailable,
+)
+from triage.log.kafka_reader import KafkaReader, close, record_of
+from triage.log.kafka_writer import KafkaWriter
+
+#: A scan that gets nothing for so long gives up, in seconds.
+_SCAN_SECONDS: Final = 30.0
+#: How long `lag` looks for the times of the oldest unread records, in seconds.
+_PEEK_SECONDS: Final = 1.0
+#: An oldest unread record younger than this has no age worth a look.
+_YOUNG_SECONDS: Final = 1.0
+_PING_SECONDS: Final = 1.8
+
+
+class KafkaLog:
+    """A :class:`triage.log.Log` on Kafka. Opens its connections when they are first needed.
+
+    ``poll``, ``seek``, ``commit`` and ``close`` belong to one thread; the rest may be called from
+    any. ``clock`` gives monotonic seconds, ``now`` the time (aware). ``on_rejoin`` is called when
+    a silent partition made us join again, ``on_pause`` with the seconds that a rebalance took.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_rejoin: Callable[[], None] | None = None,
+        on_pause: Callable[[float], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._now = now
+        self._admin = KafkaAdmin(settings)
+        self._writer = KafkaWriter(settings)
+        self._reader = KafkaReader(
+            settings, self._admin, clock=clock, on_rejoin=on_rejoin, on_pause=on_pause
+        )
+        self._peek_lock = threading.Lock()
+        self._peeker: Client = None
+        #: Per partition: an offset, and when its record was appended.
+        self._peeked: dict[TopicPartition, tuple[int, datetime]] = {}
+
+    @property
+    def rejoins(self) -> int:
+        """How often a silent partition made us leave the group and join it again."""
+        return self._reader.rejoins
+
+    def append(self, topic: Topic, records: Sequence[NewRecord]) -> None:
+        """Append records, in order, and return when all in-sync replicas have them."""
+        checked(records)
+        with unavailable("append"):
+            self._admin.ensure([topic])
+        try:
+            self._writer.append(self._settings.topic(topic), records)
+        except Unavailable:
+            self._admin.forget()
+            raise
+
+    def poll(self, *, timeout: float, limit: int) -> Polled:
+        """Give up to ``limit`` posts of our partitions; wait up to ``timeout`` seconds for one."""
+        return self._reader.poll(timeout=timeout, limit=limit)
+
+    def seek(self, partition: str, offset: int | None) -> Gap | None:
+        """Go on at ``offset``; None: at the oldest record."""
+        return self._reader.seek(partition, offset)
+
+    def commit(self, positions: Mapping[str, int]) -> None:
+        """Note the next offset to read, per partition, for the figures of lag."""
+        self._reader.commit(positions)
+
+    def reject(self, rejected: Sequence[tuple[Record, InvalidPost]]) -> None:
+        """Append undecodable records to the dead letter, bounded, with reason and origin."""
+        letters = [dead_letter(record, error) for record, error in rejected]
+        try:
+            self.append(Topic.DEAD_LETTER, letters)
+        except InvalidPost:
+            # Whoever made the topic allows less than we keep: the origin says where to look.
+            self.append(Topic.DEAD_LETTER, [without_payload(letter) for letter in letters])
+
+    def lag(self) -> Sequence[PartitionLag]:
+        """Give the lag of every partition of the posts' stream.
+
+        The age of an oldest unread record that is younger than a second is given as 0.0.
+        """
+        with unavailable("lag"):
+            partitions = self._admin.partitions(Topic.POSTS)
+            ends = self._admin.offsets(partitions, NEXT)
+            oldest = self._admin.offsets(partitions, OLDEST)
+            committed = self._admin.committed(partitions)
+            unread = {
+                tp: start
+                for tp in partitions
+                if (start := max(committed.get(tp, 0), oldest[tp])) < ends[tp]
+            }
+            now = self._now()
+            appended = self._peek(unread, now)
+        return [
+            PartitionLag(
+                partition=f"{tp.topic}-{tp.partition}",
+                records=ends[tp] - unread.get(tp, ends[tp]),
+                oldest_seconds=max(0.0, (now - appended.get(tp, now)).total_seconds()),
+            )
+            for tp in partitions
+        ]
+
+    def scan(self, topic: Topic) -> Iterator[Record]:
+        """Read a stream from its oldest record to its end as it is now, outside any group."""
+        with unavailable("scan"):
+            partitions = self._admin.partitions(topic)
+            oldest = self._admin.offsets(partitions, OLDEST)
+            ends = self._admin.offsets(partitions, NEXT)
+        return self._scanned(oldest, {tp: end for tp, end in ends.items() if end > oldest[tp]})
+
+    def ping(self) -> None:
+        """Return when the log answers; raise Unavailable within 2 seconds when it does not."""
+        with unavailable("ping"):
+            self._admin.ping(seconds=_PING_SECONDS)
+
+    def close(self) -> None:
+        """Leave the group and let go of everything."""
+        self._reader.close()
+        with self._peek_lock:
+            self._forget_peeker()
+        self._writer.close()
+        self._admin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _scanned(
+        self, oldest: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> Iterator[Record]:
+        if not ends:
+            return
+        with unavailable("scan"):
+            consumer = self._outside_group()
+            consumer.assign(list(ends))
+            for tp in ends:
+                consumer.seek(tp, oldest[tp])
+        waiting = dict(ends)
+        try:
+            moved_at = self._clock()
+            while waiting:
+                with unavailable("scan"):
+                    batches = consumer.poll(timeout_ms=250, max_records=1000)
+                    done = [tp for tp, end in waiting.items() if _position(consumer, tp) >= end]
+                for tp, batch in batches.items():
+                    name = f"{tp.topic}-{tp.partition}"
+                    yield from (record_of(name, raw) for raw in batch if raw.offset < ends[tp])
+                for tp in done:
+                    consumer.pause(tp)
+                    del waiting[tp]
+                if batches or done:
+                    moved_at = self._clock()
+                elif self._clock() - moved_at > _SCAN_SECONDS:
+                    raise Unavailable("Kafka: scan: geen antwoord")
+        finally:
+            close(consumer)
+
+    def _peek(
+        self, unread: Mapping[TopicPartition, int], now: datetime
+    ) -> dict[TopicPartition, datetime]:
+        """Give when the first unread record of each partition was appended.
+
+        Asking the broker is cheap, reading is not: a partition whose oldest record is younger
+        than `_YOUNG_SECONDS` is left out, and a worker that keeps up never pays for the rest.
+        """
+        young = int((now.timestamp() - _YOUNG_SECONDS) * 1000)
+        first_young = self._admin.offsets(unread, young)
+        old = {tp: at for tp, at in unread.items() if not 0 <= first_young[tp] <= at}
+        with self._peek_lock:
+            known = {tp: self._peeked[tp] for tp in old if tp in self._peeked}
+            missing = {tp: at for tp, at in old.items() if tp not in known or known[tp][0] != at}
+            self._peeked = known
+            if missing:
+                self._peek_at(missing)
+            return {tp: time for tp, (_, time) in self._peeked.items()}
+
+    def _peek_at(self, missing: Mapping[TopicPartition, int]) -> None:
+        try:
+            if self._peeker is None:
+                self._peeker = self._outside_group(fetch_max_wait_ms=100)
+            self._peeker.assign(list(missing))
+            for tp, start in missing.items():
+                self._peeker.seek(tp, start)
+            self._peeker.resume(*missing)
+            left = set(missing)
+            deadline = self._clock() + _PEEK_SECONDS
+            while left and self._clock() < deadline:
+                for tp, batch in self._peeker.poll(timeout_ms=100, max_records=1).items():
+                    self._peeker.pause(tp)
+                    left.discard(tp)
+                    self._peeked[tp] = missing[tp], record_of("", batch[0]).at
+        except CLIENT_ERRORS:
+            self._forget_peeker()
+            raise
+
+    def _forget_peeker(self) -> None:
+        consumer, self._peeker = self._peeker, None
+        if consumer is not None:
+            close(consumer)
+
+    def _outside_group(self, **more: object) -> Client:
+        return opened(
+            KafkaConsumer,
+            self._settings.client(),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+            **more,
+        )
+
+
+def _position(consumer: Client, tp: TopicPartition) -> int:
+    with contextlib.suppress(*CLIENT_ERRORS):
+        return int(consumer.position(tp, timeout_ms=0) or 0)
+    return 0

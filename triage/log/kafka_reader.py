@@ -1,0 +1,363 @@
+"""One member of the group that reads the posts from Kafka.
+
+The client joins, heartbeats and rebalances on an I/O thread of its own. Its listener runs there
+and only sets flags; everything else happens on the thread that calls ``poll``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    KafkaError,
+    LogTruncationError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+from kafka.structs import MemberState, OffsetAndMetadata
+
+from triage.errors import Unavailable
+from triage.log import Gap, Polled, Record, Topic
+from triage.log.kafka_client import (
+    CLIENT_ERRORS,
+    NEXT,
+    OLDEST,
+    Client,
+    KafkaAdmin,
+    KafkaSettings,
+    opened,
+    unavailable,
+)
+from triage.log.watchdog import PauseMeter, Watchdog
+
+#: The longest single wait in the client: a partition newly assigned comes up at least this soon.
+_SLICE_SECONDS: Final = 0.25
+#: Not polled for so long: whoever reads was held up, and no partition could move.
+_REST_SECONDS: Final = 5.0
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc, unused-ignore]
+    """Hands what the I/O thread says to the reader."""
+
+    def __init__(
+        self,
+        assigned: Callable[[Iterable[TopicPartition]], None],
+        revoked: Callable[[Iterable[TopicPartition]], None],
+    ) -> None:
+        self._assigned = assigned
+        self._revoked = revoked
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned(assigned)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._revoked(revoked)
+
+
+class KafkaReader:
+    """Reads the posts of the partitions that the group gives us, from where ``seek`` says."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        admin: KafkaAdmin,
+        *,
+        clock: Callable[[], float],
+        on_rejoin: Callable[[], None] | None = None,
+        on_pause: Callable[[float], None] | None = None,
+    ) -> None:
+        #: How often the watchdog made us join again.
+        self.rejoins = 0
+        self._on_rejoin = on_rejoin
+        self._on_pause = on_pause
+        self._pause = PauseMeter()
+        self._settings = settings
+        self._admin = admin
+        self._clock = clock
+        self._topic = settings.topic(Topic.POSTS)
+        self._consumer: Client = None
+        self._dog = Watchdog(seconds=settings.watchdog_seconds)
+        self._polled_at = clock()
+        self._owned_at = clock()
+        # Shared with the I/O thread.
+        self._lock = threading.RLock()
+        self._fresh: set[str] = set()
+        self._reading: dict[str, int] = {}
+        self._anew: set[str] = set()
+        self._topic_id: object = None
+        self._uncommitted: dict[str, int] = {}
+
+    def poll(self, *, timeout: float, limit: int) -> Polled:
+        """Give records and the partitions that wait for a seek."""
+        started = self._clock()
+        if started - self._polled_at > _REST_SECONDS:
+            self._dog.rest(now=started)
+        try:
+            self._watch()
+            return self._poll_until(started + timeout, limit)
+        finally:
+            self._polled_at = self._clock()
+
+    def _poll_until(self, deadline: float, limit: int) -> Polled:
+        consumer = self._joined()
+        while True:
+            left = max(0.0, deadline - self._clock())
+            wait = 0.0 if self._fresh else min(left, _SLICE_SECONDS)
+            started = self._clock()
+            batches = self._fetch(consumer, wait, limit)
+            self._measure_pause(consumer, started)
+            self._notice_new_topic(consumer)
+            records = self._accept(batches)
+            with self._lock:
+                fresh = frozenset(self._fresh)
+            if records or fresh or left <= 0:
+                return Polled(records=records, fresh=fresh)
+
+    def seek(self, partition: str, offset: int | None) -> Gap | None:
+        """Go on at ``offset``; a partition that is not ours (any more) is left alone."""
+        if not self._owns(partition):
+            return None
+        tp = _named(partition)
+        with unavailable("seek"):
+            oldest = self._admin.offsets([tp], OLDEST)[tp]
+            end = oldest if offset is None else self._admin.offsets([tp], NEXT)[tp]
+        resume = oldest if offset is None else offset
+        gap = None
+        if offset is not None and (partition in self._anew or not oldest <= offset <= end):
+            gap = Gap(
+                partition=partition,
+                start=offset,
+                resume=oldest,
+                count=0 if partition in self._anew else max(0, oldest - offset),
+            )
+            resume = oldest
+        with self._lock, contextlib.suppress(ValueError, KeyError):
+            if self._owns(partition):
+                self._consumer.seek(tp, resume)
+                self._consumer.resume(tp)
+                self._fresh.discard(partition)
+                self._anew.discard(partition)
+                self._reading[partition] = resume
+                self._dog.moved(partition, resume, now=self._clock())
+        return gap
+
+    def commit(self, positions: Mapping[str, int]) -> None:
+        """Note positions for the figures of lag; sent in the background, again if that failed."""
+        with self._lock:
+            self._uncommitted.update(positions)
+            due = {name: at for name, at in self._uncommitted.items() if name in self._reading}
+            self._uncommitted.clear()
+        if not due or self._consumer is None:
+            return
+        offsets = {_named(name): OffsetAndMetadata(at, "", -1) for name, at in due.items()}
+        try:
+            sent = self._consumer.commit_async(offsets)
+        except CLIENT_ERRORS:
+            self._keep(due)
+        else:
+            sent.add_errback(lambda _: self._keep(due))
+
+    def _keep(self, positions: Mapping[str, int]) -> None:
+        with self._lock:
+            self._uncommitted = {**positions, **self._uncommitted}
+
+    def leave(self) -> None:
+        """Leave the group; the next poll joins again and every partition comes up fresh."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            close(consumer)
+        with self._lock:
+            self._dog.forget(list(self._reading))
+            self._anew.clear()
+            self._fresh.clear()
+            self._reading.clear()
+
+    def close(self) -> None:
+        """Leave the group, with the positions told to it."""
+        with self._lock:
+            due = {name: at for name, at in self._uncommitted.items() if name in self._reading}
+        if due and self._consumer is not None:
+            offsets = {_named(name): OffsetAndMetadata(at, "", -1) for name, at in due.items()}
+            with contextlib.suppress(*CLIENT_ERRORS):
+                self._consumer.commit(offsets, timeout_ms=2000)
+        self.leave()
+
+    def _joined(self) -> Client:
+        if self._consumer is None:
+            with unavailable("join"):
+                self._admin.ensure(Topic)
+                self._consumer = self._open()
+            self._owned_at = self._clock()
+        return self._consumer
+
+    def _open(self) -> Client:
+        session = int(self._settings.session_seconds * 1000)
+        consumer = opened(
+            KafkaConsumer,
+            self._settings.client(),
+            group_id=self._settings.group,
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            enable_auto_commit=False,
+            # The reset policy is ours, in `seek`: the client must never move by itself.
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            session_timeout_ms=session,
+            heartbeat_interval_ms=max(300, min(3000, session // 3)),
+            max_poll_interval_ms=300_000,
+            # A partition resumed waits for the fetch that is under way.
+            fetch_max_wait_ms=250,
+            metrics_enabled=False,
+        )
+        listener = _Listener(
+            lambda partitions: self._hold(consumer, partitions),
+            lambda partitions: self._lose(consumer, partitions),
+        )
+        consumer.subscribe([self._topic], listener=listener)
+        return consumer
+
+    def _hold(self, consumer: Client, partitions: Iterable[TopicPartition]) -> None:
+        """Keep partitions still until they are sought; runs on the I/O thread as well."""
+        with self._lock:
+            for tp in partitions:
+                name = _name(tp)
+                self._fresh.add(name)
+                self._reading.pop(name, None)
+                self._dog.forget([name])
+                with contextlib.suppress(ValueError, KeyError):
+                    # Any position will do while it is paused: without one the client would look
+                    # for a committed offset and start there.
+                    consumer.pause(tp)
+                    consumer.seek(tp, 0)
+
+    def _lose(self, consumer: Client, partitions: Iterable[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return
+        with self._lock:
+            for name in map(_name, partitions):
+                self._fresh.discard(name)
+                self._anew.discard(name)
+                self._reading.pop(name, None)
+                self._dog.forget([name])
+
+    def _fetch(
+        self, consumer: Client, wait: float, limit: int
+    ) -> Mapping[TopicPartition, list[Any]]:
+        batches: Mapping[TopicPartition, list[Any]] = {}
+        try:
+            batches = consumer.poll(timeout_ms=int(wait * 1000), max_records=limit)
+        except OffsetOutOfRangeError as error:
+            self._hold(consumer, error.args[0])
+        except LogTruncationError as error:
+            self._hold(consumer, error.divergent_offsets)
+        except NoOffsetForPartitionError:
+            # Assigned this instant, and the listener has not run yet.
+            pass
+        except CLIENT_ERRORS as error:
+            if isinstance(error, KafkaError) and error.retriable:
+                self._rewind(consumer)
+            else:
+                self.leave()
+            raise Unavailable(f"Kafka: poll: {type(error).__name__}") from None
+        return batches
+
+    def _rewind(self, consumer: Client) -> None:
+        """Go back to what was delivered: records taken by a poll that failed were not."""
+        with self._lock:
+            for name, offset in self._reading.items():
+                with contextlib.suppress(*CLIENT_ERRORS, ValueError):
+                    consumer.seek(_named(name), offset)
+
+    def _accept(self, batches: Mapping[TopicPartition, list[Any]]) -> list[Record]:
+        records: list[Record] = []
+        now = self._clock()
+        with self._lock:
+            for tp, batch in batches.items():
+                name = _name(tp)
+                # Given away, or fresh again, while the client held these.
+                if name not in self._reading or batch[0].offset < self._reading[name]:
+                    continue
+                self._reading[name] = batch[-1].offset + 1
+                self._dog.moved(name, self._reading[name], now=now)
+                records += [record_of(name, raw) for raw in batch]
+        return records
+
+    def _notice_new_topic(self, consumer: Client) -> None:
+        """Look at the topic's id: one deleted and made anew keeps its name, and our positions."""
+        current = consumer._cluster.topic_id(self._topic)  # noqa: SLF001 - the client tells nobody
+        if current is None or current == self._topic_id:
+            return
+        before, self._topic_id = self._topic_id, current
+        if before is not None:
+            with self._lock:
+                self._anew |= self._fresh | self._reading.keys()
+                self._hold(consumer, [_named(name) for name in list(self._reading)])
+
+    def _watch(self) -> None:
+        """Join again when a partition has records and gives none; look for a topic that is gone."""
+        now = self._clock()
+        with self._lock:
+            due = self._dog.due(now=now)
+            owned = bool(self._fresh or self._reading)
+        if due:
+            # An unavailable cluster is no stuck partition.
+            with contextlib.suppress(*CLIENT_ERRORS):
+                ends = self._admin.offsets(map(_named, due), NEXT)
+                if self._dog.ends({_name(tp): end for tp, end in ends.items()}, now=now):
+                    self.leave()
+                    self.rejoins += 1
+                    if self._on_rejoin:
+                        self._on_rejoin()
+        if owned:
+            self._owned_at = now
+        elif now - self._owned_at > self._settings.watchdog_seconds:
+            # Perhaps the topic was deleted; or there are more readers than partitions: no harm.
+            self._owned_at = now
+            with unavailable("topics"):
+                self._admin.forget()
+                self._admin.ensure(Topic)
+
+    def _measure_pause(self, consumer: Client, started: float) -> None:
+        group = consumer.group_metadata()
+        flows = group.state == MemberState.STABLE and not self._fresh
+        seconds = self._pause.see(
+            generation=group.generation_id, flows=flows, started=started, now=self._clock()
+        )
+        if seconds is not None and self._on_pause:
+            self._on_pause(seconds)
+
+    def _owns(self, partition: str) -> bool:
+        with self._lock:
+            return partition in self._fresh or partition in self._reading
+
+
+def _named(partition: str) -> TopicPartition:
+    topic, _, number = partition.rpartition("-")
+    return TopicPartition(topic, int(number))
+
+
+def _name(partition: TopicPartition) -> str:
+    return f"{partition.topic}-{partition.partition}"
+
+
+def record_of(name: str, raw: Client) -> Record:
+    """Give a record of the client's as one of ours."""
+    return Record(
+        partition=name,
+        offset=raw.offset,
+        value=raw.value,
+        key=raw.key,
+        at=datetime.fromtimestamp(max(0, raw.timestamp) / 1000, UTC),
+        headers=tuple((key, value or b"") for key, value in raw.headers),
+    )
+
+
+def close(client: Client) -> None:
+    """Close a consumer within seconds, whatever the cluster does."""
+    with contextlib.suppress(*CLIENT_ERRORS):
+        client.close(autocommit=False, timeout_ms=3000)

@@ -1,0 +1,225 @@
+"""What people do to a ticket, decided on the ticket as read. Pure; both backends run it.
+
+A lease and its token: while a lease stands, an action needs its token. When it has expired and
+the ticket was not touched since (no other claim, no edit, no other action), its last token still
+counts, so that an answer given a moment late is not thrown away; after anything else it's stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from triage.errors import Conflict, NotFound
+from triage.queue import Action, Change
+from triage.queue.checks import unknown
+from triage.queue.document import (
+    Stored,
+    assessed,
+    event_data,
+    event_id,
+    history_item,
+    to_ms,
+    without_expired_lease,
+)
+from triage.queue.merge import Write
+from triage.ticket import Urgency
+
+#: Decides what an action writes on a ticket as it stands.
+Decision = Callable[[Stored | None], Write]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Who does what, when, under which request id and with which token."""
+
+    action: Action
+    by: str
+    at: int
+    request: str
+    token: int | None = None
+
+    def event(self, after: Stored, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
+        """Build the event of this deed; the request makes its id one of its own."""
+        identity = event_id(after.id, self.action, str(after.version), self.request)
+        return orjson.dumps({**event_data(after, self.action, self.at, identity), **more})
+
+
+def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
+    """Prolong a lease that stands. No event: nothing changes for anyone else."""
+    stored = _open(stored)
+    if not stored.held(now):
+        raise _no_lease(stored, token)
+    if stored.token != token:
+        raise Conflict("stale-token", _STALE)
+    return Write(id=stored.id, before=stored, after=replace(stored, until=until))
+
+
+def release(stored: Stored | None, deed: Deed) -> Write:
+    """End a lease."""
+    stored = _open(stored)
+    _need_lease(stored, deed.token)
+    after = replace(stored, version=stored.version + 1, owner="", until=0)
+    return Write(
+        id=stored.id,
+        before=stored,
+        after=after,
+        appended=(history_item(deed.at, deed.action, stored.owner),),
+        events=(deed.event(after, by=stored.owner),),
+    )
+
+
+def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
+    """Close a ticket and end its lease."""
+    stored = _open(stored)
+    _need_lease(stored, deed.token)
+    after = replace(_changed(stored, change), resolved=deed.at, owner="", until=0)
+    return _outcome(stored, after, deed, change)
+
+
+def correct(stored: Stored | None, deed: Deed, change: Change) -> Write:
+    """Set what the model got wrong; the holder keeps the lease."""
+    stored = _open(stored)
+    _need_right(stored, deed)
+    after = _changed(_lease_after(stored, deed), replace(change, team=None))
+    return _outcome(stored, after, deed, change)
+
+
+def reassign(stored: Stored | None, deed: Deed, change: Change) -> Write:
+    """Move a ticket to another team and end its lease."""
+    stored = _open(stored)
+    _need_right(stored, deed)
+    after = replace(_changed(stored, change), owner="", until=0)
+    return _outcome(stored, after, deed, change)
+
+
+def escalate(stored: Stored | None, deed: Deed, change: Change) -> Write:
+    """Raise a ticket: urgency and due time only get more pressing; another team ends the lease."""
+    stored = _open(stored)
+    _need_right(stored, deed)
+    after = _changed(_lease_after(stored, deed), change)
+    if after.urgency.rank > stored.urgency.rank:
+        after = replace(after, urgency=stored.urgency)
+    after = replace(after, due=min(after.due, stored.due))
+    if after.team != stored.team:
+        after = replace(after, owner="", until=0)
+    return _outcome(stored, after, deed, change)
+
+
+def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
+    """Bring an outcome from the log over a ticket that is older; None where it isn't.
+
+    An outcome from before the ticket's last edit sets what a person decided, but the edit stands:
+    the ticket stays open and is no less urgent.
+    """
+    at = to_ms(datetime.fromisoformat(outcome["at"]))
+    mark = (int(outcome["version"]), at)
+    if stored is None or stored.gone or mark <= stored.outcome:
+        return None
+    due = to_ms(datetime.fromisoformat(outcome["due_at"]))
+    urgency = Urgency(outcome["urgency"])
+    edited_since = int(outcome.get("revision", 0)) < stored.revision
+    rose = edited_since and stored.urgency.rank < urgency.rank
+    resolved = outcome["state"] == "resolved" and not edited_since
+    after = replace(
+        stored,
+        version=max(stored.version + 1, mark[0]),
+        team=stored.team if rose else str(outcome["team"]),
+        urgency=stored.urgency if rose else urgency,
+        topic=stored.topic if rose else str(outcome["topic"]),
+        intent=stored.intent if rose else str(outcome["intent"]),
+        due=min(due, stored.due) if edited_since else due,
+        resolved=at if resolved else 0,
+        touched=True,
+        outcome=mark,
+        owner="",
+        until=0,
+    )
+    item = history_item(
+        at, Action(outcome["type"]), str(outcome["by"]), outcome=outcome.get("outcome")
+    )
+    return Write(id=stored.id, before=stored, after=after, appended=(item,))
+
+
+# -- rules ---------------------------------------------------------------------------------------
+
+_STALE: Final = "dit ticket is intussen door een ander opgepakt"
+CLAIMED: Final = "dit ticket is in behandeling bij een ander"
+RESOLVED: Final = "dit ticket is al afgehandeld"
+
+
+def refusal(code: str) -> NotFound | Conflict:
+    """Give the error of a claim that a store refused."""
+    if code == "claimed":
+        return Conflict(code, CLAIMED)
+    return Conflict(code, RESOLVED) if code == "resolved" else unknown()
+
+
+def _open(stored: Stored | None) -> Stored:
+    if stored is None or stored.gone:
+        raise unknown()
+    if stored.resolved:
+        raise Conflict("resolved", RESOLVED)
+    return stored
+
+
+def _need_lease(stored: Stored, token: int | None) -> None:
+    """Refuse without the token of the last lease; one that expired untouched counts."""
+    if not stored.owner or stored.token != token:
+        raise _no_lease(stored, token)
+
+
+def _need_right(stored: Stored, deed: Deed) -> None:
+    """Refuse who goes past a lease that stands, or comes with a token that is over."""
+    if deed.token is not None:
+        _need_lease(stored, deed.token)
+    elif stored.held(deed.at):
+        raise Conflict("claimed", CLAIMED)
+
+
+def _lease_after(stored: Stored, deed: Deed) -> Stored:
+    """Keep the lease of who acts under it; what others do ends one that has expired."""
+    return stored if deed.token is not None else without_expired_lease(stored, deed.at)
+
+
+def _no_lease(stored: Stored, token: int | None) -> Conflict:
+    if token is not None and token != stored.token and stored.token:
+        return Conflict("stale-token", _STALE)
+    return Conflict("not-claimed", "dit ticket is niet (meer) opgepakt")
+
+
+def _changed(stored: Stored, change: Change) -> Stored:
+    return replace(
+        stored,
+        team=change.team or stored.team,
+        topic=change.topic or stored.topic,
+        urgency=change.urgency or stored.urgency,
+        intent=change.intent or stored.intent,
+        due=stored.due if change.due_at is None else to_ms(change.due_at),
+    )
+
+
+def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write:
+    version = before.version + 1
+    after = replace(after, version=version, touched=True, outcome=(version, deed.at))
+    was = {
+        "team": before.team,
+        "topic": before.topic,
+        "urgency": before.urgency,
+        "intent": before.intent,
+    }
+    item = history_item(
+        deed.at, deed.action, deed.by, before=was, outcome=change.outcome, note=change.note
+    )
+    event = deed.event(
+        after,
+        by=deed.by,
+        before={**was, "assessed": assessed(before.doc)},
+        outcome=change.outcome,
+        revision=before.revision,
+    )
+    return Write(id=before.id, before=before, after=after, appended=(item,), events=(event,))

@@ -1,0 +1,64 @@
+"""Limits on what callers give; the errors name the field, never what stood in it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from triage.errors import NotFound
+from triage.queue import Change
+from triage.queue.document import to_ms
+from triage.ticket import ORG, org_of
+
+_TICKET: Final = re.compile(rf"{ORG.pattern}\.[A-Za-z0-9]{{1,64}}")
+#: The longest lease, in seconds.
+LEASE_LIMIT: Final = 24 * 3600
+#: The longest name of an owner, team, topic, intent or outcome, and the longest request id.
+NAME_LIMIT: Final = 256
+#: The longest note.
+NOTE_LIMIT: Final = 4000
+
+
+def unknown() -> NotFound:
+    """Say that there is no such ticket."""
+    return NotFound("dit ticket bestaat niet (meer)")
+
+
+def check_org(org: str) -> None:
+    """Refuse what is no organisation: it is part of keys. Raises NotFound."""
+    if not ORG.fullmatch(org):
+        message = "deze organisatie bestaat niet"
+        raise NotFound(message)
+
+
+def check_ticket(ticket: str) -> str:
+    """Refuse what is no ticket id; give its organisation. Raises NotFound."""
+    if not _TICKET.fullmatch(ticket):
+        raise unknown()
+    return org_of(ticket)
+
+
+def check_name(field: str, value: str | None, limit: int = NAME_LIMIT) -> None:
+    """Refuse what is too long or no text. Raises ValueError, which names the field only."""
+    if value is None:
+        return
+    fits = 0 < len(value) <= limit
+    if not fits or value.encode(errors="replace").decode() != value:
+        message = f"{field}: leeg, langer dan {limit} tekens of geen geldige tekst"
+        raise ValueError(message)
+
+
+def check_change(change: Change) -> None:
+    """Refuse a change with fields over their limits. Raises ValueError."""
+    for field in ("team", "topic", "intent", "outcome"):
+        check_name(field, getattr(change, field))
+    check_name("note", change.note, NOTE_LIMIT)
+
+
+def check_lease(seconds: float, now: datetime) -> int:
+    """Give the end of a lease in milliseconds. Raises ValueError."""
+    if not 0 < seconds <= LEASE_LIMIT:
+        message = f"seconds: niet tussen 0 en {LEASE_LIMIT}"
+        raise ValueError(message)
+    return to_ms(now) + max(1, round(seconds * 1000))

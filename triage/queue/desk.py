@@ -1,0 +1,105 @@
+"""The actions of people on one ticket: the same for both backends, which only store the outcome."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from triage.queue import Action, Change, actions
+from triage.queue.actions import Decision, Deed
+from triage.queue.checks import check_change, check_lease, check_name, check_ticket
+from triage.queue.document import Stored, answer_key, claim_of, to_ms, to_ticket
+from triage.queue.merge import Write
+from triage.ticket import Claim, Ticket
+
+
+class _Outcome(Protocol):
+    def __call__(self, stored: Stored | None, deed: Deed, change: Change) -> Write: ...
+
+
+class Desk(ABC):
+    """Half of a queue: renew, release, resolve, correct, reassign and escalate."""
+
+    @abstractmethod
+    def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
+        """Read a ticket, decide, and write if nothing came between; give it as answered.
+
+        ``answer`` names the answer to the request: where there is one already it's given again
+        and nothing else happens.
+        """
+
+    def renew(
+        self, ticket: str, *, token: int, seconds: float, now: datetime, request: str
+    ) -> Claim:
+        """Prolong a lease that still stands."""
+        check_ticket(ticket)
+        until, at = check_lease(seconds, now), to_ms(now)
+        decide = partial(actions.renew, token=token, until=until, now=at)
+        answer = answer_key(request, "renew", ticket)
+        return claim_of(self._act(ticket, decide, answer=answer, at=at))
+
+    def release(self, ticket: str, *, token: int, now: datetime, request: str) -> None:
+        """Give a lease back."""
+        check_ticket(ticket)
+        deed = Deed(action=Action.RELEASED, by="", at=to_ms(now), request=request, token=token)
+        answer = answer_key(request, deed.action, ticket)
+        self._act(ticket, partial(actions.release, deed=deed), answer=answer, at=deed.at)
+
+    def resolve(
+        self, ticket: str, change: Change, *, token: int, by: str, now: datetime, request: str
+    ) -> Ticket:
+        """Close a ticket; needs its lease."""
+        deed = Deed(action=Action.RESOLVED, by=by, at=to_ms(now), request=request, token=token)
+        return self._decided(ticket, actions.resolve, deed, change)
+
+    def correct(
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Set topic, urgency or intent; a claimed ticket needs its token, an unclaimed one none."""
+        deed = Deed(action=Action.CORRECTED, by=by, at=to_ms(now), request=request, token=token)
+        return self._decided(ticket, actions.correct, deed, change)
+
+    def reassign(
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Move a ticket to another team and end its lease; token as in ``correct``."""
+        deed = Deed(action=Action.REASSIGNED, by=by, at=to_ms(now), request=request, token=token)
+        return self._decided(ticket, actions.reassign, deed, change)
+
+    def escalate(
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Raise a ticket's urgency, and with it its due time and team; token as in ``correct``."""
+        deed = Deed(action=Action.ESCALATED, by=by, at=to_ms(now), request=request, token=token)
+        return self._decided(ticket, actions.escalate, deed, change)
+
+    def _decided(self, ticket: str, outcome: _Outcome, deed: Deed, change: Change) -> Ticket:
+        check_ticket(ticket)
+        check_name("by", deed.by)
+        check_change(change)
+        decide = partial(outcome, deed=deed, change=change)
+        answer = answer_key(deed.request, deed.action, ticket)
+        return to_ticket(self._act(ticket, decide, answer=answer, at=deed.at))

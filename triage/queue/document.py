@@ -1,0 +1,363 @@
+"""A ticket as both backends store it: the same bytes, the same order, the same events.
+
+Three parts, by how often they change: ``state`` (a short JSON list; what decides), the ``doc``
+(the post and its assessment; written once and at edits) and the history (JSON items). Times are
+whole milliseconds since 1970 in UTC; fencing tokens are microseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from triage.queue import Action, Entry
+from triage.ticket import Claim, State, Ticket, Urgency, org_of
+
+#: What stands where the sender withdrew a text.
+MASK: Final = "[verwijderd door de afzender]"
+#: The most items of history that a ticket keeps.
+HISTORY_LIMIT: Final = 200
+#: The most earlier texts that a ticket keeps, and their bytes together.
+REVISION_LIMIT: Final = 20
+REVISION_BYTES: Final = 128 * 1024
+#: How long a published event is kept for readers that come back, in seconds.
+KEEP_EVENTS_SECONDS: Final = 3600
+#: How long the answer to a request is kept, in seconds.
+ANSWER_SECONDS: Final = 600
+#: The most contents of one post that are remembered, to tell repeats from edits.
+SEEN_LIMIT: Final = 64
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A ticket as it stands in a store."""
+
+    id: str
+    version: int
+    team: str
+    urgency: Urgency
+    topic: str
+    intent: str
+    due: int
+    #: When it was resolved; 0 while it is open.
+    resolved: int = 0
+    #: How many edits of its post it has seen.
+    revision: int = 0
+    #: A person corrected, reassigned, escalated or resolved it.
+    touched: bool = False
+    #: Version and time of the last outcome: an older one is not restored over it.
+    outcome: tuple[int, int] = (0, 0)
+    doc: bytes = b""
+    #: Digests of the contents that were put under this id, oldest first.
+    seen: tuple[str, ...] = ()
+    #: Who holds or held the lease; empty where there is none or it was undone.
+    owner: str = ""
+    #: The last token that was given out for this ticket.
+    token: int = 0
+    until: int = 0
+    #: Only the memory of its id is left; retention took the rest.
+    gone: bool = False
+    history: tuple[bytes, ...] = ()
+
+    @property
+    def state(self) -> bytes:
+        """The part that decides, as JSON."""
+        return orjson.dumps(
+            [
+                self.team,
+                self.urgency,
+                self.topic,
+                self.intent,
+                self.due,
+                self.resolved,
+                self.revision,
+                self.touched,
+                *self.outcome,
+            ]
+        )
+
+    def held(self, now: int) -> bool:
+        """Whether a lease stands."""
+        return bool(self.owner) and self.until > now
+
+
+def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored:  # noqa: ANN401 - fields of Stored
+    """Read a ticket's deciding part; ``rest`` are further fields of :class:`Stored`."""
+    team, urgency, topic, intent, due, resolved, revision, touched, by, at = orjson.loads(state)
+    return Stored(
+        id=ticket,
+        version=version,
+        team=team,
+        urgency=Urgency(urgency),
+        topic=topic,
+        intent=intent,
+        due=due,
+        resolved=resolved,
+        revision=revision,
+        touched=touched,
+        outcome=(by, at),
+        **rest,
+    )
+
+
+class Created(NamedTuple):
+    """A new ticket on the fast path of ``put``: what a backend writes, already encoded."""
+
+    id: str
+    digest: str
+    team: str
+    rank: int
+    due: int
+    state: bytes
+    doc: bytes
+    event: bytes
+
+
+def create(entry: Entry, now: datetime) -> Created:
+    """Encode a ticket of a post that the store has not met."""
+    route, judged = entry.route, entry.assessment
+    urgency, digest, due = judged.urgency, entry.post.digest, to_ms(route.due_at)
+    topic, intent = judged.topic, judged.intent
+    state = orjson.dumps([route.team, urgency, topic, intent, due, 0, 0, False, 0, 0])
+    event = orjson.dumps(
+        {
+            "id": event_id(entry.ticket_id, Action.CREATED, entry.post.id, digest),
+            "type": Action.CREATED,
+            "ticket": entry.ticket_id,
+            "org": org_of(entry.ticket_id),
+            "team": route.team,
+            "urgency": urgency,
+            "topic": topic,
+            "intent": intent,
+            "due_at": from_ms(due),
+            "state": State.OPEN,
+            "version": 1,
+            "at": now,
+        }
+    )
+    return Created(
+        entry.ticket_id,
+        digest,
+        route.team,
+        urgency.rank,
+        due,
+        state,
+        document(entry),
+        event,
+    )
+
+
+def document(entry: Entry) -> bytes:
+    """Encode what a reader of the ticket needs to see: the post and how it was judged."""
+    data = {
+        "post": entry.post.to_mapping(),
+        "assessment": {
+            **entry.assessment.to_mapping(),
+            "rule": entry.route.rule,
+            "team": entry.route.team,
+            "lang": entry.lang,
+        },
+        "created_at": entry.received_at,
+    }
+    try:
+        return orjson.dumps(data)
+    except TypeError:  # unknown fields are kept as they came: half an emoji, a number of 30 digits
+        return orjson.dumps(_mended(data))
+
+
+def _mended(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_mended(str(name)): _mended(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    return value
+
+
+def event_data(ticket: Stored, action: Action, at: int, identity: str) -> dict[str, Any]:
+    """Build the common part of an event; it holds no text and no name of a citizen."""
+    return {
+        "id": identity,
+        "type": action.value,
+        "ticket": ticket.id,
+        "org": org_of(ticket.id),
+        "team": ticket.team,
+        "urgency": ticket.urgency.value,
+        "topic": ticket.topic,
+        "intent": ticket.intent,
+        "due_at": from_ms(ticket.due).isoformat(),
+        "state": (State.RESOLVED if ticket.resolved else State.OPEN).value,
+        "version": ticket.version,
+        "at": from_ms(at).isoformat(),
+    }
+
+
+def event_id(*parts: str) -> str:
+    """Name an event by what it is made of: the same change named again gets the same id."""
+    return hashlib.blake2b("\x00".join(parts).encode(), digest_size=10).hexdigest()
+
+
+def answer_key(request: str, *scope: str) -> str:
+    """Name the answer to a request; ``scope`` keeps one id for two actions apart."""
+    return event_id(request, *scope)
+
+
+def history_item(at: int, action: Action, by: str, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
+    """Encode one item of a ticket's history."""
+    known = {name: value for name, value in more.items() if value is not None}
+    return orjson.dumps({"at": from_ms(at), "action": action, "by": by, **known})
+
+
+def as_answered(ticket: Stored, now: int) -> Stored:
+    """Leave out a lease that has expired: it counts as none."""
+    return ticket if ticket.held(now) else replace(ticket, owner="")
+
+
+def answer_of(ticket: Stored) -> bytes:
+    """Encode what an action answered, so that the same request gets it again.
+
+    Without the post and the history: they are read anew, so that an answer never brings back a
+    text that was withdrawn since.
+    """
+    return orjson.dumps(
+        {
+            "id": ticket.id,
+            "version": ticket.version,
+            "owner": ticket.owner,
+            "token": ticket.token,
+            "until": ticket.until,
+            "state": orjson.Fragment(ticket.state),
+        }
+    )
+
+
+def answered(answer: bytes, ticket: Stored) -> Stored:
+    """Rebuild the ticket of an earlier answer; ``ticket`` is how it stands now."""
+    said = orjson.loads(answer)
+    return from_state(
+        said["id"],
+        said["version"],
+        orjson.dumps(said["state"]),
+        owner=said["owner"],
+        token=said["token"],
+        until=said["until"],
+        doc=ticket.doc,
+        history=ticket.history,
+    )
+
+
+def to_ticket(stored: Stored, *, now: int = 0) -> Ticket:
+    """Give the ticket as people see it; a lease that expired before ``now`` counts as none."""
+    doc = orjson.loads(stored.doc)
+    created_at = datetime.fromisoformat(doc["created_at"])
+    return Ticket(
+        id=stored.id,
+        org=org_of(stored.id),
+        team=stored.team,
+        urgency=stored.urgency,
+        topic=stored.topic,
+        intent=stored.intent,
+        due_at=from_ms(stored.due),
+        created_at=created_at,
+        state=State.RESOLVED if stored.resolved else State.OPEN,
+        post=doc["post"],
+        assessment=doc["assessment"],
+        version=stored.version,
+        claim=claim_of(stored) if stored.held(now) else None,
+        history=tuple(orjson.loads(item) for item in stored.history),
+    )
+
+
+def claim_of(stored: Stored) -> Claim:
+    """Give the lease of a ticket that has one."""
+    return Claim(owner=stored.owner, token=stored.token, until=from_ms(stored.until))
+
+
+def without_expired_lease(stored: Stored, now: int) -> Stored:
+    """End a lease that has expired: who held it did not see what happens now."""
+    return stored if stored.held(now) else replace(stored, owner="", until=0)
+
+
+def assessed(doc: bytes) -> Mapping[str, Any]:
+    """Give what the model said, for outcomes: they are what the next model learns from."""
+    said = orjson.loads(doc)["assessment"]
+    return {
+        "topic": said["topics"][0]["key"],
+        "urgency": said["urgency"]["key"],
+        "intent": said["intent"]["key"],
+        "team": said["team"],
+        "rule": said["rule"],
+        "confidence": said["confidence"],
+        "model": said["model"],
+    }
+
+
+def is_deleted(doc: bytes) -> bool:
+    """Whether the sender withdrew the post."""
+    return bool(orjson.loads(doc)["post"].get("deleted"))
+
+
+def text_of(doc: bytes) -> str:
+    """Give the post's text."""
+    return str(orjson.loads(doc)["post"]["text"])
+
+
+_KEPT_OF_WITHDRAWN: Final = ("id", "created_at", "channel", "org", "author", "in_reply_to", "url")
+
+
+def mask_document(doc: bytes) -> bytes:
+    """Take out what the sender said: text, attachments, place, unknown fields, telling tokens."""
+    data = orjson.loads(doc)
+    post = {name: value for name, value in data["post"].items() if name in _KEPT_OF_WITHDRAWN}
+    data["post"] = {**post, "text": MASK, "deleted": True}
+    data["assessment"]["reasons"] = []
+    return orjson.dumps(data)
+
+
+def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Take the earlier texts out of a history."""
+    items = [orjson.loads(item) for item in history]
+    return tuple(
+        orjson.dumps({**item, "text": MASK}) if "text" in item else raw
+        for item, raw in zip(items, history, strict=True)
+    )
+
+
+def bound_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Let go of the oldest items, and of the oldest texts, that are over the limits."""
+    texts = size = 0
+    kept: list[bytes] = []
+    for raw in reversed(history[-HISTORY_LIMIT:]):
+        item = orjson.loads(raw)
+        if "text" not in item:
+            kept.append(raw)
+            continue
+        texts += 1
+        size += len(raw)
+        if texts > REVISION_LIMIT or size > REVISION_BYTES:
+            del item["text"]
+            kept.append(orjson.dumps(item))
+        else:
+            kept.append(raw)
+    return tuple(reversed(kept))
+
+
+def to_ms(at: datetime) -> int:
+    """Give whole milliseconds since 1970 of an aware time, rounded down."""
+    return (at - _EPOCH) // _MILLISECOND
+
+
+def from_ms(ms: int) -> datetime:
+    """Give the time, in UTC."""
+    return _EPOCH + timedelta(milliseconds=ms)

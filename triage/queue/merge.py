@@ -1,0 +1,230 @@
+"""What a ``put`` does to tickets: create, edit, mask, or nothing. Pure; both backends run it.
+
+The fast path is a post that the store has not met (:func:`plan_put` encodes it and the store
+only checks that it's new). Everything else is decided here on the tickets as read, and written
+only if they still have the version that was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from triage.queue import Action, Entry, PutResult
+from triage.queue.checks import check_name, check_org
+from triage.queue.document import (
+    SEEN_LIMIT,
+    Created,
+    Stored,
+    bound_history,
+    create,
+    document,
+    event_data,
+    event_id,
+    from_ms,
+    history_item,
+    is_deleted,
+    mask_document,
+    mask_history,
+    text_of,
+    to_ms,
+    without_expired_lease,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """A change of one ticket, to be written only if ``before`` still stands.
+
+    ``before`` None: only if the store knows no such ticket. ``after`` None: write nothing, only
+    see to it that the rest of the batch rests on the truth.
+    """
+
+    id: str
+    before: Stored | None
+    after: Stored | None
+    #: Items that are added to the history; ``rewritten`` says that it is replaced as a whole.
+    appended: tuple[bytes, ...] = ()
+    rewritten: bool = False
+    events: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What one ``put`` will write, and how it counts."""
+
+    creations: list[Created] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    created: int = 0
+    edited: int = 0
+    repeated: int = 0
+    deleted: int = 0
+
+    @property
+    def events(self) -> list[bytes]:
+        """Events of what is not created on the fast path."""
+        return [event for write in self.writes for event in write.events]
+
+
+def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
+    """Decide what a batch does, given the tickets that the store is known to have."""
+    plan = Plan()
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.ticket_id, []).append(entry)
+    from_now = from_ms(now)
+    for ticket, group in groups.items():
+        if len(group) == 1 and ticket not in known and not group[0].post.deleted:
+            plan.creations.append(create(group[0], from_now))
+        else:
+            _fold(plan, ticket, group, known.get(ticket), now)
+    plan.created += len(plan.creations)
+    return plan
+
+
+def _fold(plan: Plan, ticket: str, group: list[Entry], before: Stored | None, now: int) -> None:
+    """Bring the posts of one ticket over it, in order."""
+    stored, events = before, []
+    for entry in group:
+        if stored is None or stored.gone:
+            if entry.post.deleted:
+                plan.deleted += 1
+                continue
+            if stored is not None and entry.post.digest in stored.seen:
+                plan.repeated += 1
+                continue
+            stored, action = _fresh(entry, stored), Action.CREATED
+            plan.created += 1
+        elif entry.post.deleted:
+            if is_deleted(stored.doc):
+                plan.repeated += 1
+                continue
+            stored, action = _masked(stored, now), Action.DELETED
+            plan.deleted += 1
+        elif entry.post.digest in stored.seen:
+            plan.repeated += 1
+            continue
+        else:
+            stored, action = _edited(stored, entry, now), Action.EDITED
+            plan.edited += 1
+        turn = () if action is Action.CREATED else (str(stored.revision),)
+        identity = event_id(ticket, action, entry.post.id, entry.post.digest, *turn)
+        events.append(orjson.dumps(event_data(stored, action, now, identity)))
+    changed = stored is not before
+    if changed or before is None:
+        plan.writes.append(
+            Write(
+                id=ticket,
+                before=before,
+                after=stored if changed else None,
+                rewritten=changed,
+                events=tuple(events),
+            )
+        )
+
+
+def _fresh(entry: Entry, memory: Stored | None) -> Stored:
+    """Make a ticket; ``memory`` is what is left of an earlier one that retention took."""
+    route, judged = entry.route, entry.assessment
+    return Stored(
+        id=entry.ticket_id,
+        version=memory.version + 1 if memory else 1,
+        team=route.team,
+        urgency=judged.urgency,
+        topic=judged.topic,
+        intent=judged.intent,
+        due=to_ms(route.due_at),
+        outcome=memory.outcome if memory else (0, 0),
+        doc=document(entry),
+        seen=(*(memory.seen if memory else ()), entry.post.digest)[-SEEN_LIMIT:],
+    )
+
+
+def _edited(stored: Stored, entry: Entry, now: int) -> Stored:
+    """Judge a ticket anew by its post's new content: urgency only rises, due only comes forward.
+
+    The new route's team takes it over when nobody holds it, and nobody chose its team by hand or
+    the urgency rose.
+    """
+    judged, due = entry.assessment, to_ms(entry.route.due_at)
+    held = stored.held(now)
+    rose = judged.urgency.rank < stored.urgency.rank
+    rerouted = not held and (rose or not stored.touched)
+    relabelled = rerouted or not stored.touched
+    item = history_item(
+        now,
+        Action.EDITED,
+        "",
+        text=text_of(stored.doc),
+        team=stored.team,
+        urgency=stored.urgency,
+        due_at=from_ms(stored.due),
+    )
+    return replace(
+        without_expired_lease(stored, now),
+        version=stored.version + 1,
+        team=entry.route.team if rerouted else stored.team,
+        urgency=judged.urgency if rose else stored.urgency,
+        topic=judged.topic if relabelled else stored.topic,
+        intent=judged.intent if relabelled else stored.intent,
+        due=min(stored.due, due),
+        resolved=0,
+        revision=stored.revision + 1,
+        doc=document(entry),
+        seen=(*stored.seen, entry.post.digest)[-SEEN_LIMIT:],
+        history=bound_history((*stored.history, item)),
+    )
+
+
+def _masked(stored: Stored, now: int) -> Stored:
+    return replace(
+        without_expired_lease(stored, now),
+        version=stored.version + 1,
+        doc=mask_document(stored.doc),
+        history=bound_history(
+            (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
+        ),
+    )
+
+
+# -- around a put --------------------------------------------------------------------------------
+
+
+def check_batch(org: str, entries: Sequence[Entry]) -> None:
+    """Refuse entries that are not of this organisation. Raises NotFound and ValueError."""
+    check_org(org)
+    own = f"{org}."
+    if not all(entry.ticket_id.startswith(own) for entry in entries):
+        message = "ticket_id: niet van deze organisatie"
+        raise ValueError(message)
+    for team in {entry.route.team for entry in entries}:
+        check_name("team", team)
+
+
+def counts_of(plan: Plan, moved: Mapping[str, int | None]) -> bytes:
+    """Encode the answer to a put, so that the same request gets it again."""
+    return orjson.dumps(
+        {
+            "created": plan.created,
+            "edited": plan.edited,
+            "repeated": plan.repeated,
+            "deleted": plan.deleted,
+            "moved": dict(moved),
+        }
+    )
+
+
+def put_result(counts: bytes, repeated: int = 0) -> PutResult:
+    """Read such an answer; ``repeated`` creations turned out to be there already."""
+    said = orjson.loads(counts)
+    said["created"] -= repeated
+    said["repeated"] += repeated
+    return PutResult(**said)
+
+
+def with_history(shown: Stored, write: Write) -> Stored:
+    """Give a ticket as answered together with what its history has become."""
+    before = () if write.rewritten or write.before is None else write.before.history
+    return replace(shown, history=(*before, *write.appended) or shown.history)

@@ -1,0 +1,358 @@
+"""The queue in Redis. What is written, and where, stands at the top of ``redis.lua``.
+
+``put`` and the actions of people are decided in Python (``merge`` and ``actions``, shared with
+SQLite) on the tickets as read, and written by one call of the script that refuses when anything
+read has changed since; then it's decided anew. A put of new posts needs no reading first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+
+from triage.errors import Refused, Unavailable
+from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, Event, PutResult, actions
+from triage.queue.actions import Decision
+from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
+from triage.queue.desk import Desk
+from triage.queue.document import (
+    KEEP_EVENTS_SECONDS,
+    Stored,
+    answer_key,
+    answer_of,
+    answered,
+    as_answered,
+    from_ms,
+    history_item,
+    to_ms,
+    to_ticket,
+)
+from triage.queue.merge import (
+    Plan,
+    check_batch,
+    counts_of,
+    plan_put,
+    put_result,
+    with_history,
+)
+from triage.queue.redis_connect import Connection, Denied
+from triage.queue.redis_wire import (
+    CURSOR,
+    events_of,
+    moved_of,
+    prefix_of,
+    tickets_of,
+    volatile,
+    write_args,
+)
+from triage.ticket import URGENCIES, Ticket
+
+#: How often a change is decided anew because something came between, before we say Unavailable.
+ATTEMPTS: Final = 25
+#: The most tickets that one ``sweep`` drops, and that one ``list`` gives.
+SWEEP_LIMIT: Final = 500
+LIST_LIMIT: Final = 1000
+#: Entries of the outbox read at once; an entry holds the events of a whole batch.
+_OUTBOX_PAGE: Final = 16
+
+
+class RedisQueue(Desk):
+    """See :class:`triage.queue.Queue`. For all threads of a process."""
+
+    def __init__(self, url: str, *, allow_volatile: bool = False) -> None:
+        self._redis = Connection(url)
+        self._allow_volatile = allow_volatile
+
+    def check(self) -> None:
+        """Refuse a Redis that could lose what it answered. Raises Refused and Unavailable."""
+        try:
+            persistence = self._redis.info("persistence")
+            memory = self._redis.info("memory")
+        except Denied as error:
+            message = str(error)
+        else:
+            message = "" if self._allow_volatile else volatile(persistence, memory)
+        if message:
+            raise Refused(message)
+
+    # -- put -------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        org: str,
+        entries: Sequence[Entry],
+        advances: Sequence[Advance] = (),
+        *,
+        now: datetime,
+        request: str,
+    ) -> PutResult:
+        """Put a batch and move its positions, in one atomic step."""
+        check_batch(org, entries)
+        answer, at = answer_key(request, "put", org), to_ms(now)
+        known: dict[str, Stored] = {}
+        moved: dict[str, int | None] = {}
+        for _ in range(ATTEMPTS):
+            live = [entry for entry in entries if entry.partition not in moved]
+            steps = [advance for advance in advances if advance.partition not in moved]
+            if not live and not steps:
+                return PutResult(moved=moved)
+            plan = plan_put(live, known, now=at)
+            counts = counts_of(plan, moved)
+            reply = self._write(org, answer, counts, at, steps, plan)
+            if reply[0] == b"done":
+                return put_result(counts, int(reply[1]))
+            if reply[0] == b"again":
+                repeated, _, earlier = reply[1].partition(b" ")
+                return put_result(earlier, int(repeated))
+            moved.update(moved_of(reply[1]))
+            known.update((ticket.id, ticket) for ticket in tickets_of(reply[2]))
+        raise _too_busy()
+
+    def positions(self, org: str) -> Mapping[str, int]:
+        """Give the next offset to read, per partition."""
+        check_org(org)
+        flat = self._redis.call("HGETALL", f"{prefix_of(org)}positions")
+        pairs = flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
+        return {name.decode(): int(offset) for name, offset in pairs}
+
+    def restore(self, org: str, outcomes: Sequence[Mapping[str, Any]], *, now: datetime) -> int:
+        """Apply outcomes from the log to tickets older than them; count those."""
+        check_org(org)
+        at, count = to_ms(now), 0
+        for outcome in outcomes:
+            ticket = str(outcome["ticket"])
+            if check_ticket(ticket) == org:
+                count += self._restore(org, ticket, outcome, at)
+        return count
+
+    def _restore(self, org: str, ticket: str, outcome: Mapping[str, Any], at: int) -> bool:
+        for _ in range(ATTEMPTS):
+            _, stored = self._read(ticket)
+            write = actions.restore(stored, outcome)
+            if write is None:
+                return False
+            if self._write(org, "", b"", at, (), Plan(writes=[write]))[0] == b"done":
+                return True
+        raise _too_busy()
+
+    def _write(
+        self,
+        org: str,
+        answer_name: str,
+        answer: bytes,
+        at: int,
+        steps: Sequence[Advance],
+        plan: Plan,
+    ) -> Any:  # noqa: ANN401 - redis-py types no replies
+        args: list[Any] = ["write", answer_name, answer, at, len(steps)]
+        for step in steps:
+            expected = "" if step.expected is None else step.expected
+            args += (step.partition, expected, step.next)
+        args.append(len(plan.creations))
+        for creation in plan.creations:
+            args += creation
+        args.append(len(plan.writes))
+        for write in plan.writes:
+            args += write_args(write)
+        return self._redis.run(prefix_of(org), *args)
+
+    # -- tickets ---------------------------------------------------------------------------------
+
+    def get(self, ticket: str, *, now: datetime) -> Ticket:
+        """Give one ticket, with its history."""
+        check_ticket(ticket)
+        _, stored = self._read(ticket)
+        if stored is None or stored.gone:
+            raise unknown()
+        return to_ticket(stored, now=to_ms(now))
+
+    def list(
+        self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give a team's open tickets in order, claimed ones too (without history)."""
+        check_org(org)
+        check_name("team", team)
+        limit = max(0, min(limit, LIST_LIMIT))
+        raw = self._redis.run(prefix_of(org), "list", team, max(0, offset), limit) if limit else []
+        return [to_ticket(stored, now=to_ms(now)) for stored in tickets_of(raw)]
+
+    def claim(
+        self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
+    ) -> Ticket:
+        """Lease a ticket (whose id is given) to ``owner``."""
+        org = check_ticket(ticket)
+        claimed = self._claim(org, ticket, "", owner, (seconds, now), request)
+        if claimed is None:
+            raise unknown()
+        return claimed
+
+    def claim_next(
+        self, org: str, team: str, *, owner: str, seconds: float, now: datetime, request: str
+    ) -> Ticket | None:
+        """Lease the first unclaimed ticket of a team; None where there is none."""
+        check_org(org)
+        check_name("team", team)
+        return self._claim(org, "", team, owner, (seconds, now), request)
+
+    def _claim(
+        self,
+        org: str,
+        ticket: str,
+        team: str,
+        owner: str,
+        lease: tuple[float, datetime],
+        request: str,
+    ) -> Ticket | None:
+        check_name("owner", owner)
+        until, at = check_lease(*lease), to_ms(lease[1])
+        reply = self._redis.run(
+            prefix_of(org),
+            "claim",
+            answer_key(request, "claim", ticket, team),
+            ticket,
+            team,
+            at,
+            until,
+            owner,
+            orjson.dumps(owner),
+            history_item(at, Action.CLAIMED, owner),
+            answer_key(request),
+        )
+        if reply[0] == b"done":
+            return to_ticket(next(tickets_of([reply[1]])))
+        if reply[0] == b"again":
+            return to_ticket(self._answered(reply[1]))
+        if reply[0] == b"none":
+            return None
+        raise actions.refusal(reply[0].decode())
+
+    def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
+        org = check_ticket(ticket)
+        for _ in range(ATTEMPTS):
+            earlier, stored = self._read(ticket, answer)
+            if earlier:
+                return self._answered(earlier, stored)
+            write = decide(stored)
+            assert write.after is not None
+            shown = as_answered(write.after, at)
+            reply = self._write(org, answer, answer_of(shown), at, (), Plan(writes=[write]))
+            if reply[0] == b"done":
+                return with_history(shown, write)
+            if reply[0] == b"again":
+                return self._answered(reply[1])
+        raise _too_busy()
+
+    def _answered(self, reply: bytes, stored: Stored | None = None) -> Stored:
+        """Give an earlier answer again, with the post as it stands now."""
+        answer = reply.partition(b" ")[2]
+        if stored is None:
+            _, stored = self._read(str(orjson.loads(answer)["id"]))
+        if stored is None or stored.gone:
+            raise unknown()
+        return answered(answer, stored)
+
+    def _read(self, ticket: str, answer: str = "") -> tuple[bytes | None, Stored | None]:
+        earlier, raw = self._redis.run(prefix_of(check_ticket(ticket)), "get", answer, ticket)
+        return earlier, next(tickets_of([raw]), None)
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:
+        """Give events after a cursor (empty or unreadable: the oldest kept), oldest first."""
+        check_org(org)
+        return self._events(org, after, limit)
+
+    def unpublished(self, org: str, *, limit: int = 1000) -> Sequence[Event]:
+        """Give the events that the relay has not published yet, oldest first."""
+        check_org(org)
+        stands = self._redis.call("GET", f"{prefix_of(org)}published")
+        return self._events(org, stands.decode() if stands else "", limit)
+
+    def published(self, org: str, cursor: str, *, now: datetime) -> None:
+        """Note that all events up to ``cursor`` are published."""
+        del now
+        check_org(org)
+        if not CURSOR.fullmatch(cursor):
+            message = "cursor: geen plaats in de gebeurtenissen"
+            raise ValueError(message)
+        self._redis.run(prefix_of(org), "published", cursor)
+
+    def _events(self, org: str, after: str, limit: int) -> Sequence[Event]:
+        start, _, index = after.partition(".") if CURSOR.fullmatch(after) else ("-", "", "-1")
+        events: list[Event] = []
+        while len(events) < limit:
+            outbox = f"{prefix_of(org)}outbox"
+            page = self._redis.call("XRANGE", outbox, start, "+", "COUNT", _OUTBOX_PAGE)
+            for entry, fields in page:
+                name = entry.decode()
+                skip = int(index) + 1 if name == start else 0
+                events += (
+                    Event(cursor=f"{name}.{place}", data=data)
+                    for place, data in enumerate(events_of(fields))
+                    if place >= skip
+                )
+            if len(page) < _OUTBOX_PAGE:
+                break
+            start, index = f"({name}", "-1"
+        return events[:limit]
+
+    # -- care ------------------------------------------------------------------------------------
+
+    def stats(self, org: str, *, now: datetime) -> Sequence[Depth]:
+        """Give every team and urgency that has open tickets."""
+        check_org(org)
+        rows = self._redis.run(prefix_of(org), "stats", to_ms(now))
+        depths = [
+            Depth(
+                team=team.decode(),
+                urgency=URGENCIES[int(rank)],
+                depth=int(depth),
+                breached=int(late),
+                oldest_due=from_ms(int(float(first))),
+            )
+            for team, rank, depth, late, first in rows
+        ]
+        return sorted(depths, key=lambda depth: (depth.team, depth.urgency.rank))
+
+    def sweep(self, org: str, *, now: datetime, retention_seconds: float) -> int:
+        """Drop tickets resolved longer ago than retention (counted, at most 500), old events."""
+        check_org(org)
+        at = to_ms(now)
+        return int(
+            self._redis.run(
+                prefix_of(org),
+                "sweep",
+                at - round(retention_seconds * 1000),
+                at - KEEP_EVENTS_SECONDS * 1000,
+                REMEMBER_SECONDS,
+                SWEEP_LIMIT,
+            )
+        )
+
+    def ping(self) -> None:
+        """Return when the store answers; raise Unavailable within 2 seconds when it does not."""
+        self._redis.ping()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._redis.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _too_busy() -> Unavailable:
+    message = "Redis: het ticket verandert te vaak om ertussen te komen"
+    return Unavailable(message)

@@ -1,0 +1,102 @@
+"""How tickets, changes and events are laid out in calls and replies of ``redis.lua``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from triage.queue import Action
+from triage.queue.document import Stored, event_data, event_id, from_state
+from triage.queue.merge import Write
+
+#: An entry of the outbox and the place of an event in it.
+CURSOR: Final = re.compile(r"(\d{1,15}-\d{1,15})\.(\d{1,9})")
+
+
+def prefix_of(org: str) -> str:
+    """Give the start of all keys of an organisation; the braces keep them in one slot."""
+    return f"triage:{{{org}}}:"
+
+
+def write_args(write: Write) -> list[Any]:
+    """Lay out a change for ``write``."""
+    before, after = write.before, write.after
+    if after is None:
+        return [write.id, before.version if before else 0, "check"]
+    same_doc = before is not None and before.doc == after.doc and not before.gone
+    queued_before = before is not None and not before.resolved and not before.gone
+    history = after.history if write.rewritten else write.appended
+    return [
+        write.id,
+        before.version if before else 0,
+        "rewrite" if write.rewritten else "append",
+        after.version,
+        after.state,
+        "" if same_doc else after.doc,
+        " ".join(after.seen),
+        *((before.team, before.urgency.rank) if before and queued_before else ("", 0)),
+        *((after.team, after.urgency.rank) if not after.resolved else ("", 0)),
+        after.due,
+        after.resolved,
+        after.owner,
+        after.until,
+        len(history),
+        *history,
+        len(write.events),
+        *write.events,
+    ]
+
+
+def tickets_of(rows: Iterable[Sequence[Any]]) -> Iterator[Stored]:
+    """Read tickets from replies; what the store does not know is left out."""
+    for ticket, version, state, doc, seen, gone, owner, token, until, *history in rows:
+        if version is None:
+            continue
+        yield from_state(
+            ticket.decode(),
+            int(version),
+            state,
+            doc=doc or b"",
+            seen=tuple((seen or b"").decode().split()),
+            gone=gone is not None,
+            owner=owner.decode() if owner else "",
+            token=int(token or 0),
+            until=int(until or 0),
+            history=tuple(history),
+        )
+
+
+def moved_of(flat: Sequence[bytes]) -> dict[str, int | None]:
+    """Read the positions that were not as expected."""
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return {name.decode(): int(stands) if stands else None for name, stands in pairs}
+
+
+def events_of(fields: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
+    """Read one entry of the outbox: the events of a batch, or of one lease."""
+    if b"e" in fields:
+        return list(orjson.loads(fields[b"e"]))
+    ticket, version = fields[b"i"].decode(), int(fields[b"v"])
+    stored = from_state(ticket, version, fields[b"s"])
+    action = Action(fields[b"t"].decode())
+    identity = event_id(ticket, action, str(version), fields[b"r"].decode())
+    data = event_data(stored, action, int(fields[b"a"]), identity)
+    return [{**data, "by": fields[b"by"].decode()}]
+
+
+def volatile(persistence: Iterable[Mapping[str, Any]], memory: Iterable[Mapping[str, Any]]) -> str:
+    """Say what must be set before this Redis may hold tickets; empty where all is well."""
+    if not all(int(node.get("aof_enabled", 0)) for node in persistence):
+        return (
+            "Redis bewaart niet elke wijziging op schijf: zet `appendonly yes` (of start met "
+            "--allow-volatile als verlies van berichten geen bezwaar is)"
+        )
+    if any(node.get("maxmemory_policy", "noeviction") != "noeviction" for node in memory):
+        return (
+            "Redis gooit bij geheugengebrek gegevens weg: zet `maxmemory-policy noeviction` (of "
+            "start met --allow-volatile als verlies van berichten geen bezwaar is)"
+        )
+    return ""

@@ -1,0 +1,167 @@
+-- The queue in SQLite. It shares its file with the log, so every table is called queue_*.
+-- Times are ms since 1970, tokens are microseconds. Queries are found by the name above them.
+
+-- name: schema_1
+CREATE TABLE queue_ticket (
+    id TEXT PRIMARY KEY,
+    org TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    team TEXT NOT NULL,
+    rank INTEGER NOT NULL,                -- 0 kritiek .. 3 laag
+    due INTEGER NOT NULL,
+    resolved INTEGER NOT NULL DEFAULT 0,  -- when; 0 while open
+    forget_at INTEGER NOT NULL DEFAULT 0, -- when its id is forgotten; 0 while the ticket is there
+    owner TEXT NOT NULL DEFAULT '',       -- of the last lease; '' when it was ended
+    token INTEGER NOT NULL DEFAULT 0,
+    until INTEGER NOT NULL DEFAULT 0,
+    seen TEXT NOT NULL,                   -- digests of the contents put, spaces between
+    state BLOB NOT NULL,                  -- what decides, JSON (triage/queue/document.py)
+    doc BLOB NOT NULL                     -- the post and its assessment, JSON
+);
+CREATE INDEX queue_open ON queue_ticket (org, team, (rank > 0), due, id, rank)
+    WHERE resolved = 0 AND forget_at = 0;
+CREATE INDEX queue_resolved ON queue_ticket (org, resolved) WHERE resolved > 0 AND forget_at = 0;
+CREATE INDEX queue_forget ON queue_ticket (forget_at) WHERE forget_at > 0;
+CREATE TABLE queue_history (
+    id INTEGER PRIMARY KEY,
+    ticket TEXT NOT NULL,
+    item BLOB NOT NULL                    -- JSON
+);
+CREATE INDEX queue_history_ticket ON queue_history (ticket, id);
+CREATE TABLE queue_position (
+    org TEXT NOT NULL,
+    partition TEXT NOT NULL,
+    next INTEGER NOT NULL,
+    PRIMARY KEY (org, partition)
+) WITHOUT ROWID;
+CREATE TABLE queue_answer (
+    request TEXT PRIMARY KEY,
+    expires INTEGER NOT NULL,
+    answer BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX queue_answer_expires ON queue_answer (expires);
+CREATE TABLE queue_outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    org TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    events BLOB NOT NULL                  -- JSON list: all events of one call
+);
+CREATE INDEX queue_outbox_org ON queue_outbox (org, id);
+CREATE TABLE queue_org (
+    org TEXT PRIMARY KEY,
+    token INTEGER NOT NULL DEFAULT 0,     -- the last fencing token
+    published TEXT NOT NULL DEFAULT ''    -- cursor up to which the relay has published
+) WITHOUT ROWID;
+
+-- name: schema_version
+SELECT version FROM queue_schema;
+
+-- name: create_schema_version
+CREATE TABLE IF NOT EXISTS queue_schema (version INTEGER NOT NULL);
+
+-- name: forget_schema_version
+DELETE FROM queue_schema;
+
+-- name: set_schema_version
+INSERT INTO queue_schema (version) VALUES (?);
+
+-- name: ticket
+SELECT id, version, state, doc, seen, forget_at, owner, token, until
+FROM queue_ticket WHERE id = ?;
+
+-- name: history
+SELECT item FROM queue_history WHERE ticket = ? ORDER BY id;
+
+-- name: create
+INSERT INTO queue_ticket (id, org, version, seen, team, rank, due, state, doc)
+VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?);
+
+-- name: write
+INSERT INTO queue_ticket
+    (id, org, version, team, rank, due, resolved, forget_at, owner, token, until, seen, state, doc)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    version = excluded.version, team = excluded.team, rank = excluded.rank, due = excluded.due,
+    resolved = excluded.resolved, forget_at = 0, owner = excluded.owner, token = excluded.token,
+    until = excluded.until, seen = excluded.seen, state = excluded.state, doc = excluded.doc;
+
+-- name: add_history
+INSERT INTO queue_history (ticket, item) VALUES (?, ?);
+
+-- name: bound_history
+DELETE FROM queue_history WHERE ticket = ?1 AND id <= (
+    SELECT id FROM queue_history WHERE ticket = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2
+);
+
+-- name: drop_history
+DELETE FROM queue_history WHERE ticket = ?;
+
+-- name: list
+SELECT id, version, state, doc, seen, forget_at, owner, token, until
+FROM queue_ticket
+WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0
+ORDER BY rank > 0, due, id LIMIT ? OFFSET ?;
+
+-- name: first_free
+SELECT id FROM queue_ticket
+WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0 AND until <= ?
+ORDER BY rank > 0, due, id LIMIT 1;
+
+-- name: positions
+SELECT partition, next FROM queue_position WHERE org = ?;
+
+-- name: set_position
+INSERT INTO queue_position (org, partition, next) VALUES (?, ?, ?)
+ON CONFLICT (org, partition) DO UPDATE SET next = excluded.next;
+
+-- name: answer
+SELECT answer FROM queue_answer WHERE request = ? AND expires > ?;
+
+-- name: remember
+INSERT INTO queue_answer (request, expires, answer) VALUES (?, ?, ?)
+ON CONFLICT (request) DO UPDATE SET expires = excluded.expires, answer = excluded.answer;
+
+-- name: forget_answers
+DELETE FROM queue_answer WHERE expires <= ?;
+
+-- name: next_token
+INSERT INTO queue_org (org, token) VALUES (?1, ?2)
+ON CONFLICT (org) DO UPDATE SET token = max(token + 1, excluded.token)
+RETURNING token;
+
+-- name: add_events
+INSERT INTO queue_outbox (org, at, events) VALUES (?, ?, ?);
+
+-- name: events
+SELECT id, events FROM queue_outbox WHERE org = ? AND id >= ? ORDER BY id LIMIT ?;
+
+-- name: published
+SELECT published FROM queue_org WHERE org = ?;
+
+-- name: set_published
+INSERT INTO queue_org (org, published) VALUES (?, ?)
+ON CONFLICT (org) DO UPDATE SET published = excluded.published;
+
+-- name: stats
+SELECT team, rank, count(*), sum(due < ?), min(due)
+FROM queue_ticket
+WHERE org = ? AND resolved = 0 AND forget_at = 0
+GROUP BY team, rank ORDER BY team, rank;
+
+-- name: old_resolved
+SELECT id FROM queue_ticket
+WHERE org = ? AND resolved > 0 AND resolved < ? AND forget_at = 0
+ORDER BY resolved LIMIT ?;
+
+-- name: drop_ticket
+UPDATE queue_ticket
+SET doc = x'', forget_at = ?, owner = '', token = 0, until = 0 WHERE id = ?;
+
+-- name: forget_ids
+DELETE FROM queue_ticket WHERE forget_at > 0 AND forget_at <= ?;
+
+-- name: trim_outbox
+DELETE FROM queue_outbox WHERE org = ? AND id < ? AND at < ?;
+
+-- name: ping
+SELECT count(*) FROM queue_schema;

@@ -1,0 +1,212 @@
+"""How tickets, changes and events are laid out in the rows of ``sqlite.sql``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from sqlite3 import Connection
+from typing import Any, Final
+
+import orjson
+
+from triage.queue import Action, Advance, Event
+from triage.queue.actions import refusal
+from triage.queue.checks import unknown
+from triage.queue.document import (
+    ANSWER_SECONDS,
+    HISTORY_LIMIT,
+    Stored,
+    answer_key,
+    answered,
+    event_data,
+    event_id,
+    from_state,
+    history_item,
+    to_ms,
+)
+from triage.queue.merge import Plan, Write
+from triage.queue.sqlite_connect import SQL
+from triage.ticket import org_of
+
+_OUTBOX_PAGE: Final = 16
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_CURSOR: Final = re.compile(r"(\d{1,18})\.(\d{1,9})")
+
+
+# -- tickets -------------------------------------------------------------------------------------
+
+
+def stored_of(row: Sequence[Any], history: Sequence[bytes] = ()) -> Stored:
+    """Read a ticket from its row."""
+    ticket, version, state, doc, seen, forget_at, owner, token, until = row
+    return from_state(
+        ticket,
+        version,
+        state,
+        doc=doc,
+        seen=tuple(seen.split()),
+        gone=forget_at > 0,
+        owner=owner,
+        token=token,
+        until=until,
+        history=tuple(history),
+    )
+
+
+def read_ticket(db: Connection, ticket: str) -> Stored | None:
+    """Read a ticket with its history; None where the store does not know it."""
+    row = db.execute(SQL["ticket"], (ticket,)).fetchone()
+    if row is None:
+        return None
+    return stored_of(row, [item for (item,) in db.execute(SQL["history"], (ticket,))])
+
+
+def known_tickets(db: Connection, tickets: Iterable[str]) -> dict[str, Stored]:
+    """Read those of the tickets that the store knows."""
+    found = (read_ticket(db, ticket) for ticket in tickets)
+    return {stored.id: stored for stored in found if stored is not None}
+
+
+def write_ticket(db: Connection, write: Write) -> None:
+    """Write a change of one ticket, and its history."""
+    after = write.after
+    if after is None:
+        return
+    db.execute(
+        SQL["write"],
+        (
+            after.id,
+            org_of(after.id),
+            after.version,
+            after.team,
+            after.urgency.rank,
+            after.due,
+            after.resolved,
+            after.owner,
+            after.token,
+            after.until,
+            " ".join(after.seen),
+            after.state,
+            after.doc,
+        ),
+    )
+    if write.rewritten:
+        db.execute(SQL["drop_history"], (after.id,))
+    items = after.history if write.rewritten else write.appended
+    db.executemany(SQL["add_history"], [(after.id, item) for item in items])
+    if items:
+        db.execute(SQL["bound_history"], (after.id, HISTORY_LIMIT))
+
+
+def write_plan(db: Connection, org: str, plan: Plan, at: int) -> None:
+    """Write a batch and its events."""
+    db.executemany(
+        SQL["create"],
+        [
+            (new.id, org, new.digest, new.team, new.rank, new.due, new.state, new.doc)
+            for new in plan.creations
+        ],
+    )
+    for write in plan.writes:
+        write_ticket(db, write)
+    add_events(db, org, at, [*(new.event for new in plan.creations), *plan.events])
+
+
+def advance_positions(
+    db: Connection, org: str, advances: Sequence[Advance]
+) -> dict[str, int | None]:
+    """Move the positions that stand as expected; give where the others stand."""
+    stands = dict(db.execute(SQL["positions"], (org,)).fetchall()) if advances else {}
+    moved: dict[str, int | None] = {}
+    for advance in advances:
+        if stands.get(advance.partition) == advance.expected:
+            db.execute(SQL["set_position"], (org, advance.partition, advance.next))
+        else:
+            moved[advance.partition] = stands.get(advance.partition)
+    return moved
+
+
+def claim_ticket(
+    db: Connection, ticket: str, owner: str, until: int, now: datetime, request: str
+) -> Stored:
+    """Lease a ticket that is open and free. Raises NotFound and Conflict."""
+    stored, at = read_ticket(db, ticket), to_ms(now)
+    if stored is None or stored.gone:
+        raise unknown()
+    if stored.resolved:
+        raise refusal("resolved")
+    if stored.held(at):
+        raise refusal("claimed")
+    floor = (now - _EPOCH) // _MICROSECOND
+    (token,) = db.execute(SQL["next_token"], (org_of(ticket), floor)).fetchone()
+    after = replace(stored, version=stored.version + 1, owner=owner, token=token, until=until)
+    identity = event_id(ticket, Action.CLAIMED, str(after.version), answer_key(request))
+    event = {**event_data(after, Action.CLAIMED, at, identity), "by": owner}
+    item = history_item(at, Action.CLAIMED, owner)
+    write_ticket(db, Write(id=ticket, before=stored, after=after, appended=(item,)))
+    add_events(db, org_of(ticket), at, [orjson.dumps(event)])
+    return replace(after, history=(*stored.history, item))
+
+
+# -- answers -------------------------------------------------------------------------------------
+
+
+def earlier_answer(db: Connection, name: str, at: int) -> bytes | None:
+    """Give what a request was answered before."""
+    row = db.execute(SQL["answer"], (name, at)).fetchone()
+    return row[0] if row else None
+
+
+def remember(db: Connection, name: str, at: int, answer: bytes) -> None:
+    """Keep the answer to a request for a while."""
+    db.execute(SQL["remember"], (name, at + ANSWER_SECONDS * 1000, answer))
+
+
+def answered_ticket(db: Connection, answer: bytes) -> Stored:
+    """Give an earlier answer again, with the post as it stands now. Raises NotFound."""
+    stored = read_ticket(db, str(orjson.loads(answer)["id"]))
+    if stored is None or stored.gone:
+        raise unknown()
+    return answered(answer, stored)
+
+
+# -- events --------------------------------------------------------------------------------------
+
+
+def add_events(db: Connection, org: str, at: int, events: Sequence[bytes]) -> None:
+    """Write the events of one call to the outbox."""
+    if events:
+        db.execute(SQL["add_events"], (org, at, b"[" + b",".join(events) + b"]"))
+
+
+def events_after(db: Connection, org: str, cursor: str, limit: int) -> list[Event]:
+    """Give events after a cursor; from the oldest where it is empty or unreadable."""
+    start, skip = place_of(cursor) or (0, -1)
+    events: list[Event] = []
+    while len(events) < limit:
+        page = db.execute(SQL["events"], (org, start, _OUTBOX_PAGE)).fetchall()
+        for entry, raw in page:
+            events += (
+                Event(cursor=f"{entry}.{place}", data=data)
+                for place, data in enumerate(orjson.loads(raw))
+                if entry != start or place > skip
+            )
+        if len(page) < _OUTBOX_PAGE:
+            break
+        start, skip = page[-1][0] + 1, -1
+    return events[:limit]
+
+
+def published_cursor(db: Connection, org: str) -> str:
+    """Give the cursor up to which the relay has published; empty before the first time."""
+    row = db.execute(SQL["published"], (org,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def place_of(cursor: str) -> tuple[int, int] | None:
+    """Read a cursor: the entry of the outbox and the place of the event in it."""
+    found = _CURSOR.fullmatch(cursor)
+    return (int(found[1]), int(found[2])) if found else None
