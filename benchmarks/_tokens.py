@@ -11,6 +11,7 @@ from triage.classify import ModelFiles, default_models_dir
 from triage.classify.features import words
 from triage.language import Reader
 from triage.post import Post
+from triage.settings import load_settings
 
 _BATCH: Final = 500
 
@@ -20,8 +21,9 @@ def share_unseen(posts: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
     Their rows are made from character n-grams when they are first met.
     """
-    models = default_models_dir()
-    version = (models / "current").read_text(encoding="utf-8").strip()
+    settings = load_settings()
+    models = settings.models or default_models_dir()
+    version = settings.model or (models / "current").read_text(encoding="utf-8").strip()
     known = frozenset(ModelFiles.load(models / version).tokens)
     reader, now = Reader(), datetime.now(UTC)
     rest = iter(posts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,8 @@ class Classifier:
         return summed
 
     def _probabilities(self, scores: Rows) -> tuple[Rows, Rows, Rows]:
-        shift = (0.0, self._prior_shift, 0.0)
+        none = np.float32(0)
+        shift: tuple[Any, ...] = (none, self._prior_shift, none)
         topic, urgency, intent = (
             _softmax(scores[:, head] * temperature + move)
             for head, temperature, move in zip(self._heads, self._temperatures, shift, strict=True)

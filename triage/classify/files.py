@@ -88,7 +88,8 @@ class ModelFiles:
         self._verify()
         folder.mkdir(parents=True, exist_ok=False)
         packed = io.BytesIO()
-        np.savez_compressed(packed, **{name: self.arrays[name] for name in SHAPES})
+        parts: dict[str, Any] = {name: self.arrays[name] for name in SHAPES}
+        np.savez_compressed(packed, **parts)
         raw = {
             ARRAYS: packed.getvalue(),
             MODEL: json.dumps(self.meta, ensure_ascii=False, indent=0, sort_keys=True).encode(),

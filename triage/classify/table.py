@@ -90,7 +90,7 @@ class Table:
         if None in found:
             found = [self._add(flat[at]) if slot is None else slot for at, slot in enumerate(found)]
         lengths = np.fromiter((len(tokens) + 1 for tokens in texts), np.int64, len(texts))
-        return np.fromiter(found, np.int64, len(found)), lengths  # type: ignore[arg-type]
+        return np.fromiter(found, np.int64, len(found)), lengths
 
     def _make_room(self, flat: Sequence[str]) -> None:
         new = len(set(flat) - self._slots.keys())

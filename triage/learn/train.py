@@ -136,7 +136,8 @@ def compiled(
     rounded = {group: _rounded(learnt.weights[group]) for group in ("words", "grams", "pairs")}
     vectoriser = learnt.vectoriser
     kept = {group: np.flatnonzero(np.any(rows != 0, axis=1)) for group, rows in rounded.items()}
-    names = {group: [vectoriser.names(group)[at] for at in kept[group]] for group in rounded}
+    every = {group: vectoriser.names(group) for group in rounded}
+    names = {group: [every[group][at] for at in kept[group]] for group in rounded}
     pairs = [tuple(name.split(" ")) for name in names["pairs"]]
     ordered = sorted(phrases)
     others = {token for pair in pairs for token in pair} | {t for phrase in ordered for t in phrase}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -123,7 +124,7 @@ def _grams_of(text: Text) -> Iterator[str]:
 
 def _pairs_of(text: Text) -> list[str]:
     line = (START, *text.tokens)
-    return [pair_name(left, right) for left, right in zip(line, line[1:], strict=False)]
+    return [pair_name(left, right) for left, right in pairwise(line)]
 
 
 def _phrases_in(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ background loop publishes what is left when it is back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Event
 from typing import Final
 
@@ -26,7 +26,9 @@ _PAGES: Final = 3
 class Outbox:
     """The relay, and whether the log takes what it gives; call it from any thread."""
 
-    def __init__(self, relay: Relay, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, relay: Relay, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._relay = relay
         self._clock = clock
         self._blocked = Event()

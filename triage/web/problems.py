@@ -1,174 +1,203 @@
 """What goes wrong, told as ``application/problem+json`` (RFC 9457) in Dutch.
 
-An answer names fields and reasons from closed lists. It never repeats what a citizen or a client
-wrote: pydantic's ``input`` and the texts of foreign exceptions stay out.
+No answer repeats what the sender sent: a field is named only when it is one of ours, and reasons
+come from closed lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-import structlog
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 
-from triage.errors import Conflict, NotFound, StoreLost, Unavailable
-
-_log = structlog.get_logger()
+from triage.errors import InvalidPost, NotFound, StoreLost, Unavailable
+from triage.post import FIELDS
 
 MEDIA_TYPE: Final = "application/problem+json"
-#: How long a client waits before it tries again when a store does not answer, in seconds.
-RETRY_SECONDS: Final = 2
+#: How long a caller should wait for a store that does not answer, in seconds.
+RETRY_SECONDS: Final = 5
 
+#: Title per status.
 TITLES: Final[Mapping[int, str]] = {
-    400: "Het verzoek is niet te lezen",
-    401: "Geen geldige aanmelding",
-    403: "Geen toegang",
+    400: "Ongeldig verzoek",
+    401: "Niet aangemeld",
+    403: "Niet toegestaan",
     404: "Niet gevonden",
-    405: "Dit kan hier niet",
-    408: "Het verzoek kwam niet op tijd binnen",
-    409: "Het ticket staat dit niet toe",
-    413: "Het verzoek is te groot",
-    415: "Stuur JSON",
-    422: "Het verzoek klopt niet",
+    405: "Methode niet toegestaan",
+    408: "Te traag",
+    409: "Past niet bij de stand van het ticket",
+    413: "Te groot",
+    415: "Verkeerd soort inhoud",
+    422: "Onjuiste gegevens",
     429: "Te veel verzoeken",
-    500: "Er ging hier iets mis",
-    503: "De opslag antwoordt niet",
+    500: "Fout in de dienst",
+    503: "Nu niet beschikbaar",
 }
 
-#: One thing that is wrong: ``index`` (in a list), ``field``, ``reason`` and ``offset``.
-Fault = Mapping[str, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong with what was sent."""
+
+    #: Which post of a list, from 0; None where there is no list.
+    index: int | None = None
+    #: A path into the JSON, or the name of a parameter; empty for the whole.
+    field: str = ""
+    reason: str
+    #: The byte of the body at which reading stopped, where that is known.
+    offset: int | None = None
 
 
-class Problem(HTTPException):
-    """An answer of 4xx or 5xx. FastAPI lets exceptions of this kind through as they are."""
+class Problem(Exception):  # noqa: N818 - the name of the thing in RFC 9457
+    """An answer that says what is wrong; raise it anywhere below the door."""
 
     def __init__(
         self,
         status: int,
-        detail: str = "",
+        detail: str,
         *,
         errors: Sequence[Fault] = (),
         headers: Mapping[str, str] | None = None,
-        **more: Any,  # noqa: ANN401 - further JSON members
+        **more: Any,  # noqa: ANN401 - JSON values
     ) -> None:
-        super().__init__(status, detail, dict(headers or {}))
-        self.errors = errors
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
         self.more = more
 
     def response(self) -> Response:
         """Give the answer."""
+        phrase = HTTPStatus(self.status).phrase.lower().replace(" ", "-")
         body = {
-            "type": f"/api/docs#fout-{self.status_code}",
-            "title": TITLES.get(self.status_code, TITLES[400]),
-            "status": self.status_code,
+            "type": f"urn:triage:problem:{phrase}",
+            "title": TITLES.get(self.status, HTTPStatus(self.status).phrase),
+            "status": self.status,
             "detail": self.detail,
-            "errors": list(self.errors),
+            "errors": self.errors,
             **self.more,
         }
-        return Response(orjson.dumps(body), self.status_code, self.headers, MEDIA_TYPE)
+        return Response(
+            orjson.dumps(body), self.status, headers=self.headers, media_type=MEDIA_TYPE
+        )
 
 
-def fault(
-    field: str, reason: str, *, index: int | None = None, offset: int | None = None
-) -> dict[str, Any]:
-    """Describe one thing that is wrong."""
-    return {"index": index, "field": field, "reason": reason, "offset": offset}
-
-
-def wrong(field: str, reason: str) -> Problem:
-    """Give a 422 about one field."""
-    return Problem(422, f"{field}: {reason}", errors=[fault(field, reason)])
-
-
-def unavailable() -> Problem:
-    """Give the 503 of a store that does not answer."""
-    return Problem(
-        503, "probeer het zo nog eens", headers={"Retry-After": str(RETRY_SECONDS)}
+def fault_of(error: InvalidPost, *, index: int | None = None, start: int = 0) -> Fault:
+    """Tell what is wrong with a post; ``start`` is where it begins in the body, in bytes."""
+    root = error.field.partition(".")[0]
+    return Fault(
+        index=index,
+        field=error.field if root in _POST_FIELDS else "",
+        reason=error.reason,
+        offset=None if error.offset is None else start + error.offset,
     )
 
 
+#: The names that may be repeated: our own, never one that a sender made up.
+_POST_FIELDS: Final = FIELDS | {"name", "followers", "shares", "likes", "lat", "lon"}
+
+
+def unavailable(what: str) -> Problem:
+    """Say that a store does not answer."""
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return Problem(503, f"{what} antwoordt niet; probeer het zo weer", headers=headers)
+
+
 def install(app: FastAPI) -> None:
-    """Let every exception that we know end in a problem."""
-
-    @app.exception_handler(StarletteHTTPException)
-    async def _http(_: Request, error: Exception) -> Response:
-        if isinstance(error, Problem):
-            return error.response()
-        assert isinstance(error, StarletteHTTPException)
-        return Problem(error.status_code, headers=error.headers).response()
-
-    @app.exception_handler(RequestValidationError)
-    async def _validation(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return _invalid(error).response()
-
-    @app.exception_handler(NotFound)
-    async def _not_found(_: Request, error: Exception) -> Response:
-        return Problem(404, str(error)).response()
-
-    @app.exception_handler(Conflict)
-    async def _conflict(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Conflict)
-        return Problem(409, str(error), code=error.code, holder=None).response()
-
-    @app.exception_handler(Unavailable)
-    @app.exception_handler(StoreLost)
-    async def _unavailable(_: Request, error: Exception) -> Response:
-        _log.warning("store_unavailable", kind=type(error).__name__)
-        return unavailable().response()
+    """Answer every error of ours, of the framework and of its validation in one form."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(StoreLost, _unavailable)
 
 
-def _invalid(error: RequestValidationError) -> Problem:
-    found = error.errors()
-    for item in found:
-        if item["type"] == "json_invalid":
-            reason = "geen geldige JSON"
-            faults = [fault("", reason, offset=item["loc"][-1])]
-            return Problem(400, reason, errors=faults)
-    faults = [fault(_field(item), _reason(item)) for item in found]
-    return Problem(422, "; ".join(f"{f['field']}: {f['reason']}" for f in faults), errors=faults)
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
 
 
-def _field(item: Mapping[str, Any]) -> str:
-    # A field that we don't know is named by the client: its name may be anything.
-    loc = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
-    return ".".join(str(part) for part in loc[1:])
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = _DETAILS.get(error.status_code, "dit verzoek kan zo niet worden uitgevoerd")
+    return Problem(error.status_code, detail, headers=error.headers).response()
+
+
+_DETAILS: Final[Mapping[int, str]] = {
+    400: "de inhoud is niet te lezen",
+    404: "dit adres bestaat niet",
+    405: "dit adres kent deze methode niet",
+}
+
+
+async def _not_found(_: Request, error: Exception) -> Response:
+    return Problem(404, str(error)).response()
+
+
+async def _unavailable(_: Request, __: Exception) -> Response:
+    return unavailable("de opslag").response()
+
+
+# -- validation ----------------------------------------------------------------------------------
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = error.errors()
+    if problems and problems[0]["type"] == "json_invalid":
+        position = int(problems[0]["loc"][-1])
+        offset = len(str(error.body)[:position].encode(errors="replace"))
+        fault = Fault(reason="geen geldige JSON", offset=offset)
+        return Problem(400, "de inhoud is geen geldige JSON", errors=[fault]).response()
+    faults = [_fault(problem) for problem in problems]
+    return Problem(422, "een of meer gegevens kloppen niet", errors=faults).response()
+
+
+def _fault(problem: Mapping[str, Any]) -> Fault:
+    kind, context = str(problem["type"]), problem.get("ctx") or {}
+    if kind == "extra_forbidden":  # its name is the sender's own
+        return Fault(reason="onbekend veld")
+    field = ".".join(str(part) for part in problem["loc"][1:])
+    if kind.startswith(OWN):
+        return Fault(field=field, reason=str(problem["msg"]))
+    return Fault(field=field, reason=_reason(kind, context))
+
+
+#: How the types of our own validators begin; their messages are ours.
+OWN: Final = "triage_"
+
+
+def _reason(kind: str, context: Mapping[str, Any]) -> str:
+    template = _REASONS.get(kind, "geen geldige waarde")
+    return template.format_map(context)
+
+
+def _each(kinds: Iterable[str], reason: str) -> dict[str, str]:
+    return dict.fromkeys(kinds, reason)
 
 
 _REASONS: Final[Mapping[str, str]] = {
     "missing": "ontbreekt",
-    "extra_forbidden": "onbekend veld",
     "string_type": "geen tekst",
+    "string_too_short": "leeg",
+    "string_too_long": "langer dan {max_length} tekens",
+    "string_pattern_mismatch": "bevat tekens die hier niet mogen",
     "string_unicode": "geen geldige tekst",
-    "string_pattern_mismatch": "heeft niet de goede vorm",
-    "int_type": "geen geheel getal",
-    "int_parsing": "geen geheel getal",
-    "int_from_float": "geen geheel getal",
-    "int_parsing_size": "getal buiten bereik",
-    "float_type": "geen getal",
-    "float_parsing": "geen getal",
-    "finite_number": "geen eindig getal",
-    "enum": "geen bekende waarde",
-    "model_attributes_type": "geen JSON-object",
-    "dict_type": "geen JSON-object",
-    "value_error": "klopt niet",
+    "greater_than": "niet groter dan {gt}",
+    "greater_than_equal": "kleiner dan {ge}",
+    "less_than": "niet kleiner dan {lt}",
+    "less_than_equal": "groter dan {le}",
+    "enum": "geen van {expected}",
+    "finite_number": "geen getal",
+    **_each(["int_type", "int_parsing", "int_from_float", "int_parsing_size"], "geen geheel getal"),
+    **_each(["float_type", "float_parsing"], "geen getal"),
+    **_each(["dict_type", "model_type", "model_attributes_type"], "geen JSON-object"),
 }
-
-
-def _reason(item: Mapping[str, Any]) -> str:
-    limits = item.get("ctx", {})
-    match item["type"]:
-        case "string_too_long":
-            return f"langer dan {limits['max_length']} tekens"
-        case "string_too_short":
-            return "leeg" if limits["min_length"] == 1 else f"korter dan {limits['min_length']}"
-        case "greater_than" | "greater_than_equal":
-            return f"te klein, minstens {limits.get('ge', limits.get('gt'))}"
-        case "less_than" | "less_than_equal":
-            return f"te groot, hooguit {limits.get('le', limits.get('lt'))}"
-        case kind:
-            return _REASONS.get(kind, "klopt niet")
