@@ -58,21 +58,21 @@ class Classifier:
         topic_p, urgency_p, intent_p = self._probabilities(self._scores(posts, hits))
         reasons = self._reasons(hits, topic_p.argmax(axis=1), texts)
         best = np.argsort(-topic_p, axis=1, kind="stable")[:, :TOPICS]
-        best_p = np.take_along_axis(topic_p, best, axis=1).round(_DIGITS).tolist()
+        best_p = _rounded(np.take_along_axis(topic_p, best, axis=1))
         judged = zip(
             best.tolist(),
             best_p,
             self._urgencies(urgency_p),
-            urgency_p.round(_DIGITS).tolist(),
+            _rounded(urgency_p),
             intent_p.argmax(axis=1).tolist(),
-            intent_p.max(axis=1).round(_DIGITS).tolist(),
+            _rounded(intent_p.max(axis=1)),
             (hits.known > 0).tolist(),
             reasons,
             strict=True,
         )
         return [
-            self._assessment(row, _raised(post, reading, row[2]))
-            for post, reading, row in zip(posts, readings, judged, strict=True)
+            self._assessment(row, _raised(post, row[2]))
+            for post, row in zip(posts, judged, strict=True)
         ]
 
     def scores(self, posts: Sequence[Post], readings: Sequence[Reading]) -> Rows:
@@ -113,24 +113,22 @@ class Classifier:
         """Name what weighed most for the first topic, with its exact part of the score."""
         weights = hits.rows[np.arange(len(hits.text)), topic[hits.text]]
         weights = weights / _norm(hits.counts)[hits.text]
-        order = np.lexsort((-weights, hits.text))
-        starts = np.searchsorted(hits.text[order], np.arange(len(texts))).tolist()
-        reasons: list[tuple[Reason, ...]] = []
-        for number, tokens in enumerate(texts):
-            top = order[starts[number] : starts[number] + REASONS]
-            reasons.append(
-                tuple(
-                    Reason(token=_named(tokens, first, length), weight=round(weight, 4))
-                    for first, length, weight in zip(
-                        hits.token[top].tolist(),
-                        hits.length[top].tolist(),
-                        weights[top].tolist(),
-                        strict=True,
-                    )
-                    if weight > 0 and first + length > 0
-                )
-            )
-        return reasons
+        speaking = np.flatnonzero((weights > 0) & (hits.token + hits.length > 0))
+        order = speaking[np.lexsort((-weights[speaking], hits.text[speaking]))]
+        owner = hits.text[order]
+        rank = np.arange(len(order)) - np.searchsorted(owner, owner)
+        top = order[rank < REASONS]
+        reasons: list[list[Reason]] = [[] for _ in texts]
+        for number, first, length, weight in zip(
+            hits.text[top].tolist(),
+            hits.token[top].tolist(),
+            hits.length[top].tolist(),
+            weights[top].astype(np.float64).round(_DIGITS).tolist(),
+            strict=True,
+        ):
+            token = texts[number][first] if length == 1 else _named(texts[number], first, length)
+            reasons[number].append(Reason(token=token, weight=weight))
+        return [tuple(named) for named in reasons]
 
     def _assessment(self, judged: _Judged, raised: tuple[Urgency, str] | None) -> Assessment:
         best, best_p, urgency, urgency_p, intent, intent_p, known, reasons = judged
@@ -153,13 +151,9 @@ class Classifier:
 _Judged = tuple[list[int], list[float], Urgency, list[float], int, float, bool, tuple[Reason, ...]]
 
 
-def _raised(post: Post, reading: Reading, urgency: Urgency) -> tuple[Urgency, str] | None:
+def _raised(post: Post, urgency: Urgency) -> tuple[Urgency, str] | None:
     """Ask the safety rules where they could still raise the urgency."""
-    if urgency is Urgency.KRITIEK:
-        return None
-    if reading.complete and not safety.may_hold(reading.tokens):
-        return None
-    return safety.check(post.text)
+    return None if urgency is Urgency.KRITIEK else safety.check(post.text)
 
 
 def _texts(posts: Sequence[Post], readings: Sequence[Reading]) -> list[Sequence[str]]:
@@ -168,6 +162,12 @@ def _texts(posts: Sequence[Post], readings: Sequence[Reading]) -> list[Sequence[
         reading.tokens if post.text.isascii() else words(reading.tokens)
         for post, reading in zip(posts, readings, strict=True)
     ]
+
+
+def _rounded(values: Rows) -> list[Any]:
+    """Give values as Python's numbers, short enough to read."""
+    rounded: list[Any] = values.astype(np.float64).round(_DIGITS).tolist()
+    return rounded
 
 
 def _norm(counts: Ints) -> Rows:
@@ -179,6 +179,12 @@ def _softmax(scores: Rows) -> Rows:
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: Rows = odds / odds.sum(axis=1, keepdims=True)
     return shares
+
+
+def _rounded(values: Rows) -> list[Any]:
+    """Give values as Python's own floats, in double precision: 0.9452, not 0.9452000260353088."""
+    rounded: list[Any] = values.astype(np.float64).round(_DIGITS).tolist()
+    return rounded
 
 
 def _named(tokens: Sequence[str], first: int, length: int) -> str:

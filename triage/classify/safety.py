@@ -27,6 +27,8 @@ _MOST: Final = 200
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ENDS: Final = re.compile(r"[.!?\n;]")
 _GAP_MARK: Final = "~"
+#: A letter that is drawn out ("heeelp", "gaaaslucht").
+_RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 #: The longest beginning of a word that a phrase may name, and how many words are remembered.
 _LONGEST_PREFIX: Final = 24
 _REMEMBERED: Final = 65_536
@@ -72,16 +74,21 @@ def check(text: str) -> tuple[Urgency, str] | None:
     (<Urgency.KRITIEK: 'kritiek'>, 'nl/gas')
     >>> check("Vorig jaar was er een gaslucht in de kelder")
     """
-    for sentence in _ENDS.split(text.lower().replace("’", "'")):
-        rule = _check(_WORD.findall(sentence))
+    folded = _folded(text)
+    if not any(map(_is_anchor, _WORD.findall(folded))):
+        return None  # nearly every post ends here
+    for sentence in _ENDS.split(folded):
+        rule = _check([_RUN.sub(r"\1", word) for word in _WORD.findall(sentence)])
         if rule is not None:
             return Urgency.KRITIEK, rule
     return None
 
 
-def may_hold(tokens: Iterable[str]) -> bool:
-    """Tell whether a text with these tokens could hold a phrase at all (a quick first look)."""
-    return any(map(_phrases_of, tokens))
+def _folded(text: str) -> str:
+    folded = text.lower()
+    if folded.isascii():
+        return folded
+    return folded.replace("’", "'").replace("‘", "'").replace("\u200d", "").replace("\u200c", "")
 
 
 def _check(words: list[str]) -> str | None:
@@ -145,6 +152,18 @@ def _cues_of(word: str) -> tuple[_Cue, ...]:
     return tuple(cue for prefix in _prefixes(word) for cue in _CUES.get(prefix, ()))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _is_telling(word: str) -> bool:
+    """Tell whether a word is the most telling one of a phrase: long, and not common."""
+    return any(prefix in _TELLING for prefix in _prefixes(word))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _is_anchor(word: str) -> bool:
+    """Tell whether a word is the longest of some phrase, without which no phrase can stand."""
+    return not _ANCHORS.isdisjoint(_prefixes(_RUN.sub(r"\1", word)))
+
+
 def _prefixes(word: str) -> Iterable[str]:
     yield word
     for end in range(2, min(len(word), _LONGEST_PREFIX) + 1):
@@ -172,3 +191,16 @@ def _load_cues() -> dict[str, list[_Cue]]:
 
 _PHRASES: Final = _load_phrases()
 _CUES: Final = _load_cues()
+_ANCHORS: Final = frozenset(
+    max(phrase.words, key=len) for phrases in _PHRASES.values() for phrase in phrases
+)
+#: Words that stand in every other text and so tell nothing.
+_COMMON: Final = frozenset(
+    "met niet staat jullie gaat mensen zonder onder alleen kinderen binnen niemand hangt loopt "
+    "zitten want nodig kind maken maak krijgt neemt bel water school ~".split()  # noqa: SIM905
+)
+_TELLING: Final = frozenset(
+    max(phrase.words, key=lambda word: (word not in _COMMON, len(word)))
+    for phrases in _PHRASES.values()
+    for phrase in phrases
+)
