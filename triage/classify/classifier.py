@@ -181,12 +181,6 @@ def _softmax(scores: Rows) -> Rows:
     return shares
 
 
-def _rounded(values: Rows) -> list[Any]:
-    """Give values as Python's own floats, in double precision: 0.9452, not 0.9452000260353088."""
-    rounded: list[Any] = values.astype(np.float64).round(_DIGITS).tolist()
-    return rounded
-
-
 def _named(tokens: Sequence[str], first: int, length: int) -> str:
     """Name the tokens of a hit; one that includes the beginning (-1) starts at the first token."""
     return " ".join(tokens[max(first, 0) : first + length])

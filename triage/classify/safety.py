@@ -75,7 +75,7 @@ def check(text: str) -> tuple[Urgency, str] | None:
     >>> check("Vorig jaar was er een gaslucht in de kelder")
     """
     folded = _folded(text)
-    if not any(map(_is_anchor, _WORD.findall(folded))):
+    if not any(map(_is_telling, _WORD.findall(folded))):
         return None  # nearly every post ends here
     for sentence in _ENDS.split(folded):
         rule = _check([_RUN.sub(r"\1", word) for word in _WORD.findall(sentence)])
@@ -124,9 +124,12 @@ def _switched_off(words: Sequence[str], start: int, end: int) -> bool:
 _NEAR: Final = 3
 
 
+def _text(name: str) -> str:
+    return files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+
+
 def _lines(name: str) -> Iterable[tuple[str, list[str]]]:
-    text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
-    for line in text.splitlines():
+    for line in _text(name).splitlines():
         if line and not line.startswith("#"):
             rule, _, phrases = line.partition(":")
             yield rule, [phrase.strip() for phrase in phrases.split("|")]
@@ -155,13 +158,7 @@ def _cues_of(word: str) -> tuple[_Cue, ...]:
 @lru_cache(maxsize=_REMEMBERED)
 def _is_telling(word: str) -> bool:
     """Tell whether a word is the most telling one of a phrase: long, and not common."""
-    return any(prefix in _TELLING for prefix in _prefixes(word))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _is_anchor(word: str) -> bool:
-    """Tell whether a word is the longest of some phrase, without which no phrase can stand."""
-    return not _ANCHORS.isdisjoint(_prefixes(_RUN.sub(r"\1", word)))
+    return not _TELLING.isdisjoint(_prefixes(_RUN.sub(r"\1", word)))
 
 
 def _prefixes(word: str) -> Iterable[str]:
@@ -191,14 +188,8 @@ def _load_cues() -> dict[str, list[_Cue]]:
 
 _PHRASES: Final = _load_phrases()
 _CUES: Final = _load_cues()
-_ANCHORS: Final = frozenset(
-    max(phrase.words, key=len) for phrases in _PHRASES.values() for phrase in phrases
-)
 #: Words that stand in every other text and so tell nothing.
-_COMMON: Final = frozenset(
-    "met niet staat jullie gaat mensen zonder onder alleen kinderen binnen niemand hangt loopt "
-    "zitten want nodig kind maken maak krijgt neemt bel water school ~".split()  # noqa: SIM905
-)
+_COMMON: Final = frozenset(_text("common.txt").split())
 _TELLING: Final = frozenset(
     max(phrase.words, key=lambda word: (word not in _COMMON, len(word)))
     for phrases in _PHRASES.values()
