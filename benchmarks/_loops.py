@@ -232,9 +232,9 @@ def _parts(job: Job, stack: ExitStack) -> Parts:
 def _joined(log: Log, share: int) -> None:
     """Wait until the group gave us our share; nothing is delivered before it is sought."""
     deadline = time.monotonic() + JOIN_SECONDS
-    while len(log.poll(timeout=0.1, limit=1).fresh) != share:
+    while len(fresh := log.poll(timeout=0.1, limit=1).fresh) != share:
         if time.monotonic() > deadline:
-            message = f"no {share} partitions within {JOIN_SECONDS:.0f} s"
+            message = f"{len(fresh)} of {share} partitions within {JOIN_SECONDS:.0f} s"
             raise TimeoutError(message)
 
 

@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.plugins.kafka_broker",
     "tests.plugins.redis_server",
     "tests.plugins.queue_stores",
+    "tests.plugins.api_server",
 ]

@@ -55,12 +55,12 @@ class Stream:
     observer: Observer
     clock: Callable[[], datetime]
     patiently: Callable[[Callable[[], _T]], _T]  # type: ignore[valid-type] # generic in each call
-    #: The store fell back since this was last set to False.
-    rewound: bool = field(default=False, init=False)
     #: Per organisation and partition: the store's position.
     _stored: dict[str, dict[str, int | None]] = field(default_factory=dict, init=False)
     #: The next offset to read, per partition, of what was put.
     _ends: dict[str, int] = field(default_factory=dict, init=False)
+    #: Where the store had stood, per partition, before it fell back.
+    _fallen: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._stored = {org: {} for org in self.orgs}
@@ -123,6 +123,17 @@ class Stream:
                 self._note_rewinds(fallen)
                 self._align(fallen)
 
+    def recovered(self) -> bool:
+        """Tell, once, that all that the store lost has been put again, by us or by others."""
+        if not self._fallen:
+            return False
+        for org in self.orgs:
+            stored = self._positions(org)
+            if any(stored.get(name, 0) < had for name, had in self._fallen.items()):
+                return False
+        self._fallen.clear()
+        return True
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _put(self, org: str, entries: Sequence[Entry], ends: Mapping[str, int]) -> set[str]:
@@ -145,7 +156,6 @@ class Stream:
         return set(result.moved)
 
     def _note_rewinds(self, partitions: Iterable[str]) -> None:
-        self.rewound = True
         for partition in partitions:
             self.observer.rewind(partition)
             _log.warning("position_moved", partition=partition)
@@ -154,13 +164,22 @@ class Stream:
         stored = {org: self._positions(org) for org in self.orgs}
         for partition in sorted(partitions):
             for org in self.orgs:
-                self._stored[org][partition] = stored[org].get(partition)
+                had, stands = self._stored[org].get(partition), stored[org].get(partition)
+                if had is not None and stands is not None and stands < had:
+                    self._fallen[partition] = max(had, self._fallen.get(partition, 0))
+                self._stored[org][partition] = stands
             self._ends.pop(partition, None)
             self._seek(partition)
 
     def _positions(self, org: str) -> Mapping[str, int]:
+        """Give the store's positions. Raises StoreLost where one that it had is gone.
+
+        Positions only ever grow; a power cut takes the last of them, a lost store all. (It may
+        have new ones since, of partitions in which nothing had been before.)
+        """
         stored: Mapping[str, int] = self.patiently(lambda: self.queue.positions(org))
-        if not stored and any(offset is not None for offset in self._stored[org].values()):
+        had = {name for name, offset in self._stored[org].items() if offset is not None}
+        if not had <= stored.keys():
             raise StoreLost
         return stored
 

@@ -7,6 +7,7 @@ answer means waiting and going on, never leaving and never skipping.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,9 @@ CHORES_SECONDS: Final = 0.5
 #: A put slower than this halves the next batch, in seconds.
 SLOW_SECONDS: Final = 1.0
 #: How far back outcomes are applied again after the store lost its last moments.
-RESTORE_SPAN: Final = timedelta(hours=1)
+RESTORE_SPAN: Final = timedelta(days=2)
+#: How long after the start a worker that has nothing to read has read all, in seconds.
+SETTLED_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class Worker:
         self._limit = self._policy.batch
         self._rejected_in_a_row = 0
         self._chores_due = 0.0
+        self._restore_due = time.monotonic() + SETTLED_SECONDS
 
     def stop(self) -> None:
         """Ask the loop to end after the batch in hand; callable from a signal handler."""
@@ -169,8 +173,9 @@ class Worker:
         self._stream.settle()
         if idle:
             self._stream.check()
-            if self._stream.rewound:
-                self._restore()
+        # At the start nobody knows whether the store has just lost its last moments.
+        if self._stream.recovered() or (idle and time.monotonic() >= self._restore_due):
+            self._restore()
         self._relay.step(self._clock())
         self._metrics.lag(self._log.lag())
 
@@ -179,8 +184,9 @@ class Worker:
         count = restore_recent(
             self._log, self._queue, self._pipeline.orgs, now=self._clock(), since=RESTORE_SPAN
         )
-        self._stream.rewound = False
-        _log.warning("outcomes_restored", tickets=count)
+        self._restore_due = math.inf
+        if count:
+            _log.warning("outcomes_restored", tickets=count)
 
     def _patiently(self, call: Callable[[], _T]) -> _T:
         return until_answered(call, pause=self._pause, stopped=self._stopping.is_set)

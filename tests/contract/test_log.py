@@ -14,6 +14,7 @@ from tests.plugins.log_stores import (
     LogStore,
     Reading,
     all_of,
+    background,
     kafka_store,
     posts,
     settle,
@@ -228,38 +229,37 @@ def test_a_scan_ends_where_the_stream_ended(store: LogStore) -> None:
 def test_readers_share_and_take_over(store: LogStore) -> None:
     """A reader that joins gets its part, one that leaves gives it back; nothing is lost."""
     positions: dict[str, int] = {}
-    one, feed = store.open(), store.open()
-    first = Reading(one, positions)
-    sent = [0]
+    feed = store.open()
+    first, second = (Reading(store.open(), positions) for _ in range(2))
+    sent = 0
 
-    def append(count: int = 20) -> int:
-        feed.append(Topic.POSTS, posts(*(b"%d" % (sent[0] + i) for i in range(count))))
-        sent[0] += count
-        return sent[0]
+    def append(count: int = 8) -> bool:
+        nonlocal sent
+        numbers = range(sent, sent + count)
+        feed.append(Topic.POSTS, [NewRecord(value=b"%d" % i, key=b"%d" % i) for i in numbers])
+        sent += count
+        return True
+
+    def read() -> set[bytes | None]:
+        return {record.value for record in [*first.records, *second.records]}
 
     append()
-    first.take(20)
-    two = store.open()
-    second = Reading(two, positions)
-
-    def both() -> bool:
-        append(4)
-        first.step(timeout=0.05)
-        return len({record.partition for record in second.records}) == 2
-
-    second.until(both)
-    # Two each now: what one delivers the other does not.
-    del first.records[:], second.records[:]
-    before = sent[0]
-    append(200)
-    second.until(lambda: first.step(timeout=0.05) == [] and second.step(timeout=0.05) == [])
-    mine = {record.partition for record in first.records}
-    assert mine.isdisjoint({record.partition for record in second.records})
-    two.close()
-    first.until(lambda: append(4) and len({r.partition for r in first.records}) == 4)
-    first.until(lambda: first.step() == [])
-    found = {record.value for record in [*first.records, *second.records]}
-    assert {b"%d" % i for i in range(before, sent[0])} <= found
+    with background(first.run):
+        wait_for(lambda: len(read()) == sent)
+        with background(second.run):
+            wait_for(lambda: append() and len(second.partitions) == 2)
+            wait_for(lambda: len(read()) == sent)
+            # Two each now: what one delivers the other does not.
+            del first.records[:], second.records[:]
+            append(200)
+            wait_for(lambda: len(read()) == 200)
+            assert (len(first.partitions), len(second.partitions)) == (2, 2)
+            assert first.partitions.isdisjoint(second.partitions)
+            assert len(first.records) + len(second.records) == 200
+        second.log.close()
+        before = sent
+        wait_for(lambda: append() and len(first.partitions) == 4)
+        wait_for(lambda: {b"%d" % i for i in range(before, sent)} <= read())
 
 
 def test_a_killed_reader_loses_its_partitions(store: LogStore) -> None:
@@ -307,7 +307,7 @@ def test_a_seek_past_the_end_is_a_gap(store: LogStore) -> None:
 def test_a_partition_with_a_backlog_does_not_starve_others(store: LogStore) -> None:
     """A record of a quiet partition comes before the backlog of another one has been read."""
     log = store.open()
-    log.append(Topic.POSTS, posts(*(b"%d" % i for i in range(3000)), key=b"busy"))
+    log.append(Topic.POSTS, posts(*(b"x" * 2000 for _ in range(3000)), key=b"busy"))
     reading = Reading(log)
     reading.until(lambda: reading.records)
     busy = reading.records[0].partition
@@ -317,7 +317,7 @@ def test_a_partition_with_a_backlog_does_not_starve_others(store: LogStore) -> N
         return any(record.partition != busy for record in reading.records)
 
     while not others():
-        reading.step(limit=50)
+        reading.step(limit=200)
         assert len(reading.records) < 3000
 
 

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
 from tests.plugins.brokers import KafkaBroker
-from tests.plugins.programs import Program, figure, wait_until
+from tests.plugins.programs import Program, wait_until
 from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene, now, post
 from triage.cli.build import load_pipeline
@@ -156,7 +156,7 @@ def test_poison_has_a_clear_reason_and_the_stream_goes_on(scene: Scene, worker: 
         fits = [said for said in left if said[0].startswith(reason) and said[1:] == (field, offset)]
         assert fits, f"{name}: no dead letter says {reason!r} {field!r} {offset!r}: {left}"
         left.remove(fits[0])
-    assert figure(worker.metrics(), "triage_posts_rejected_total") == len(POISON)
+    assert worker.figure("triage_posts_rejected_total") == len(POISON)
 
 
 @pytest.mark.slow
@@ -216,7 +216,7 @@ def test_a_mended_post_comes_through(scene: Scene, worker: Program, tmp_path: Pa
     poison = b'{"id": "mended", "text": "Er ligt glas op het fietspad", "text": ""}'
     before = {letter["id"] for letter in scene.letters()}
     scene.append(poison)
-    wait_until(lambda: {letter["id"] for letter in scene.letters()} - before, why=worker.said)
+    wait_until(lambda: len(list(scene.log.scan(Topic.DEAD_LETTER))) > len(before), why=worker.said)
     (identity,) = {letter["id"] for letter in scene.letters()} - before
     options = scene.log_options
     assert scene.run("dead-letter", "show", identity, *options).stdout == poison

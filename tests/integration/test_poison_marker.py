@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.plugins.brokers import KafkaBroker
-from tests.plugins.programs import figure, wait_until
+from tests.plugins.programs import wait_until
 from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene
 from triage.log import NewRecord, Topic
@@ -123,7 +123,7 @@ def test_a_marker_in_every_field_comes_out_nowhere(
     records = [NewRecord(value=value, key=MARKER.encode()) for value in (*good[:30], *bad)]
     scene.log.append(Topic.POSTS, records)
     wait_until(
-        lambda: figure(worker.metrics(), "triage_posts_rejected_total") == len(bad),
+        lambda: worker.figure("triage_posts_rejected_total") == len(bad),
         why=lambda: worker.said()[-3000:],
     )
     late = [NewRecord(value=value, key=MARKER.encode()) for value in good[30:]]

@@ -29,7 +29,7 @@ from tests.plugins.chaos import (
     spread,
     verdict,
 )
-from tests.plugins.programs import Program, figure, run_triage, wait_until
+from tests.plugins.programs import Program, run_triage, wait_until
 from tests.plugins.redis_server import RedisServer
 from triage.errors import Unavailable
 from triage.log import Log, Topic
@@ -136,8 +136,7 @@ class KafkaScene:
         self.broker.start()
 
     def _note_rewinds(self) -> None:
-        with contextlib.suppress(OSError):
-            self.rewinds += figure(self.worker.metrics(), "triage_log_rewinds_total")
+        self.rewinds += self.worker.figure("triage_log_rewinds_total")
 
     def figures(self, progress: Progress, feeder: Feeder) -> dict[str, float]:
         """Give what else is worth to tell."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +28,9 @@ SESSION_SECONDS: Final = 2.0
 _CHILD: Final = """
 import sys
 from triage.log.open import open_log
-log = open_log(sys.argv[1], topic_prefix=sys.argv[2], partitions=4, session_seconds=2.0)
+log = open_log(
+    sys.argv[1], topic_prefix=sys.argv[2], group=sys.argv[2], partitions=4, session_seconds=2.0
+)
 said = None
 owned = set()
 while True:
@@ -60,7 +65,11 @@ class LogStore:
 
     def _open_sqlite(self, **options: Any) -> Log:
         assert self.path is not None
-        options = {"partitions": 4, "lease_seconds": SESSION_SECONDS} | options
+        options = {
+            "group": self.prefix,
+            "partitions": 4,
+            "lease_seconds": SESSION_SECONDS,
+        } | options
         return SqliteLog(self.path, now=lambda: datetime.now(UTC) + self.later, **options)
 
     def _open_kafka(self, **options: Any) -> Log:
@@ -69,6 +78,7 @@ class LogStore:
         }
         settings = {
             "topic_prefix": self.prefix,
+            "group": self.prefix,
             "partitions": 4,
             "session_seconds": SESSION_SECONDS,
         } | options
@@ -116,17 +126,35 @@ def posts(*values: bytes, key: bytes | None = None) -> list[NewRecord]:
     return [NewRecord(value=value, key=key) for value in values]
 
 
-def settle(*logs: Log, seconds: float = 20.0) -> dict[int, set[str]]:
-    """Poll in turns until the readers own all four partitions, evenly; give who owns what."""
-    owned: dict[int, set[str]] = {}
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for place, log in enumerate(logs):
-            owned[place] = set(log.poll(timeout=0.05, limit=1).fresh)
-        sizes = {len(partitions) for partitions in owned.values()}
-        if sizes == {4 // len(logs)} and len(set().union(*owned.values())) == 4:
-            return owned
-    raise AssertionError(f"the readers did not settle: {owned}")
+def settle(*logs: Log) -> list[set[str]]:
+    """Let the readers join until they own all four partitions, evenly; give who owns what."""
+    owned: list[set[str]] = [set() for _ in logs]
+
+    def join(place: int, stop: threading.Event) -> None:
+        while not stop.is_set():
+            owned[place] = set(logs[place].poll(timeout=0.1, limit=1).fresh)
+
+    def even() -> bool:
+        return {len(own) for own in owned} == {4 // len(logs)} and len(set().union(*owned)) == 4
+
+    with contextlib.ExitStack() as stack:
+        for place in range(len(logs)):
+            stack.enter_context(background(partial(join, place)))
+        wait_for(even)
+    return owned
+
+
+@contextlib.contextmanager
+def background(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run something on a thread of its own, until the block ends."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 class Reading:
@@ -159,6 +187,16 @@ class Reading:
         while not done():
             assert time.monotonic() < deadline, f"only {len(self.records)} records came"
             self.step()
+
+    def run(self, stop: threading.Event) -> None:
+        """Step until told to stop."""
+        while not stop.is_set():
+            self.step()
+
+    @property
+    def partitions(self) -> set[str]:
+        """Where the records came from."""
+        return {record.partition for record in self.records}
 
     def take(self, count: int) -> list[Record]:
         """Read until there are so many records."""

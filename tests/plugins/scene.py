@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +115,10 @@ class Scene:
             program.kill()
         self.log.close()
         self.queue.close()
+        with warnings.catch_warnings():
+            # kafka-python leaves sockets to the collector when a broker goes away under it.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def now() -> datetime:

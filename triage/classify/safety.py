@@ -38,6 +38,8 @@ _REMEMBERED: Final = 65_536
 class _Phrase:
     rule: str
     words: tuple[str, ...]
+    #: The word (or beginning of one) without which the phrase cannot stand: long, and not common.
+    telling: str
 
     def at(self, words: Sequence[str], start: int) -> int:
         """Give the end of the phrase where it stands at ``start``; -1 where it does not."""
@@ -75,7 +77,7 @@ def check(text: str) -> tuple[Urgency, str] | None:
     >>> check("Vorig jaar was er een gaslucht in de kelder")
     """
     folded = _folded(text)
-    if not any(map(_is_telling, _WORD.findall(folded))):
+    if not any(map(_told, _WORD.findall(folded))):
         return None  # nearly every post ends here
     for sentence in _ENDS.split(folded):
         rule = _check([_RUN.sub(r"\1", word) for word in _WORD.findall(sentence)])
@@ -92,10 +94,13 @@ def _folded(text: str) -> str:
 
 
 def _check(words: list[str]) -> str | None:
+    told = frozenset(telling for word in words for telling in _told(word))
+    if not told:
+        return None
     looked: dict[_Phrase, int] = {}
     for start, word in enumerate(words):
         for phrase in _phrases_of(word):
-            if looked.get(phrase, 0) > _MOST:
+            if phrase.telling not in told or looked.get(phrase, 0) > _MOST:
                 continue
             end = phrase.at(words, start)
             if end < 0:
@@ -156,9 +161,9 @@ def _cues_of(word: str) -> tuple[_Cue, ...]:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _is_telling(word: str) -> bool:
-    """Tell whether a word is the most telling one of a phrase: long, and not common."""
-    return not _TELLING.isdisjoint(_prefixes(_RUN.sub(r"\1", word)))
+def _told(word: str) -> tuple[str, ...]:
+    """Give the telling words of phrases that a word is, or begins with."""
+    return tuple(prefix for prefix in _prefixes(_RUN.sub(r"\1", word)) if prefix in _TELLING)
 
 
 def _prefixes(word: str) -> Iterable[str]:
@@ -172,7 +177,9 @@ def _load_phrases() -> dict[str, list[_Phrase]]:
     for language in LANGUAGES:
         for rule, phrases in _lines(f"safety.{language}.txt"):
             for text in phrases:
-                phrase = _Phrase(rule=f"{language}/{rule}", words=_words_of(text))
+                words = _words_of(text)
+                telling = max(words, key=lambda word: (word not in _COMMON, len(word)))
+                phrase = _Phrase(rule=f"{language}/{rule}", words=words, telling=telling)
                 found.setdefault(phrase.words[0], []).append(phrase)
     return found
 
@@ -186,12 +193,8 @@ def _load_cues() -> dict[str, list[_Cue]]:
     return cues
 
 
-_PHRASES: Final = _load_phrases()
-_CUES: Final = _load_cues()
 #: Words that stand in every other text and so tell nothing.
 _COMMON: Final = frozenset(_text("common.txt").split())
-_TELLING: Final = frozenset(
-    max(phrase.words, key=lambda word: (word not in _COMMON, len(word)))
-    for phrases in _PHRASES.values()
-    for phrase in phrases
-)
+_PHRASES: Final = _load_phrases()
+_CUES: Final = _load_cues()
+_TELLING: Final = frozenset(phrase.telling for phrases in _PHRASES.values() for phrase in phrases)

@@ -101,8 +101,16 @@ class KafkaLog:
         try:
             self.append(Topic.DEAD_LETTER, letters)
         except InvalidPost:
-            # Whoever made the topic allows less than we keep: the origin says where to look.
-            self.append(Topic.DEAD_LETTER, [without_payload(letter) for letter in letters])
+            # Whoever made the topic allows less than we keep: find out for which it is too little.
+            for letter in letters:
+                self._reject_alone(letter)
+
+    def _reject_alone(self, letter: NewRecord) -> None:
+        try:
+            self.append(Topic.DEAD_LETTER, [letter])
+        except InvalidPost:
+            # The origin says where to look.
+            self.append(Topic.DEAD_LETTER, [without_payload(letter)])
 
     def lag(self) -> Sequence[PartitionLag]:
         """Give the lag of every partition of the posts' stream.

@@ -38,6 +38,8 @@ from triage.log.watchdog import PauseMeter, Watchdog
 
 #: The longest single wait in the client: a partition newly assigned comes up at least this soon.
 _SLICE_SECONDS: Final = 0.25
+#: How much longer than its time-out a poll may take to see a rebalance through, in seconds.
+_JOIN_SECONDS: Final = 3.0
 #: Not polled for so long: whoever reads was held up, and no partition could move.
 _REST_SECONDS: Final = 5.0
 
@@ -106,17 +108,22 @@ class KafkaReader:
 
     def _poll_until(self, deadline: float, limit: int) -> Polled:
         consumer = self._joined()
+        settled_by = max(deadline, self._clock() + _JOIN_SECONDS)
+        settled = True
         while True:
-            left = max(0.0, deadline - self._clock())
-            wait = 0.0 if self._fresh else min(left, _SLICE_SECONDS)
             started = self._clock()
+            left = 0.0 if self._fresh else max(0.0, deadline - started)
+            wait = min(left, _SLICE_SECONDS) if settled else _SLICE_SECONDS
             batches = self._fetch(consumer, wait, limit)
-            self._measure_pause(consumer, started)
             self._notice_new_topic(consumer)
+            settled = self._is_settled(consumer, started)
             records = self._accept(batches)
             with self._lock:
                 fresh = frozenset(self._fresh)
-            if records or fresh or left <= 0:
+            now = self._clock()
+            # An answer to a join that comes between two polls is thrown away by the client, and
+            # the whole group joins once more; so a rebalance is waited for in here.
+            if records or ((fresh or now >= deadline) and (settled or now >= settled_by)):
                 return Polled(records=records, fresh=fresh)
 
     def seek(self, partition: str, offset: int | None) -> Gap | None:
@@ -209,7 +216,8 @@ class KafkaReader:
             allow_auto_create_topics=False,
             session_timeout_ms=session,
             heartbeat_interval_ms=max(300, min(3000, session // 3)),
-            max_poll_interval_ms=300_000,
+            # Held up for longer: others take over, and on our return all is fresh.
+            max_poll_interval_ms=60_000,
             # A partition resumed waits for the fetch that is under way.
             fetch_max_wait_ms=250,
             metrics_enabled=False,
@@ -322,14 +330,19 @@ class KafkaReader:
                 self._admin.forget()
                 self._admin.ensure(Topic)
 
-    def _measure_pause(self, consumer: Client, started: float) -> None:
+    def _is_settled(self, consumer: Client, started: float) -> bool:
+        """Tell whether no rebalance is under way; measure how long one stopped us."""
         group = consumer.group_metadata()
-        flows = group.state == MemberState.STABLE and not self._fresh
+        settled = bool(group.state == MemberState.STABLE)
         seconds = self._pause.see(
-            generation=group.generation_id, flows=flows, started=started, now=self._clock()
+            generation=group.generation_id,
+            flows=settled and not self._fresh,
+            started=started,
+            now=self._clock(),
         )
         if seconds is not None and self._on_pause:
             self._on_pause(seconds)
+        return settled
 
     def _owns(self, partition: str) -> bool:
         with self._lock:

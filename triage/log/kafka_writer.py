@@ -43,6 +43,8 @@ class KafkaWriter:
             for result in sent:
                 result.get(timeout=max(0.0, deadline - time.monotonic()))
         except _TOO_LARGE:
+            # The producer keeps the refused batch and would refuse all that follows with it.
+            self._discard(producer)
             raise InvalidPost("", "groter dan de log toestaat") from None
         except (*CLIENT_ERRORS, ValueError) as error:
             # After an error an idempotent producer may be in a state it never leaves (fenced,

@@ -1,0 +1,307 @@
+"""Working a queue over the API: order, claims, refusals, decisions and the stream of events."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.plugins.api_server import ApiServer, now
+from tests.plugins.programs import wait_until
+from triage.log import Topic
+from triage.ticket import Urgency
+
+Make = Callable[..., ApiServer]
+
+
+@pytest.fixture
+def server(api_server: Make) -> ApiServer:
+    """Give a running server without tokens, on loopback."""
+    return api_server().start()
+
+
+@pytest.fixture
+def client(server: ApiServer) -> Iterator[httpx.Client]:
+    """Give a client of the server."""
+    with server.client() as client:
+        yield client
+
+
+def act(client: httpx.Client, ticket: str, action: str, **body: Any) -> httpx.Response:
+    return client.post(f"/api/v1/tickets/{ticket}/{action}", json={"owner": "anna", **body})
+
+
+def claim(client: httpx.Client, ticket: str, owner: str = "anna", **more: Any) -> int:
+    answer = act(client, ticket, "claim", owner=owner, **more)
+    assert answer.status_code == 200, answer.text
+    token: int = answer.json()["claim"]["token"]
+    return token
+
+
+def outcomes(server: ApiServer) -> list[tuple[str, str]]:
+    found = [json.loads(record.value or b"") for record in server.log.scan(Topic.OUTCOMES)]
+    return [(data["ticket"], data["type"]) for data in found]
+
+
+def test_queues_show_every_team_in_the_order_of_the_profile(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """Every team is there, also an empty one; depth and breaches per urgency add up."""
+    first, second = list(server.profile.teams)[:2]
+    server.fill(2, prefix="a", team=first, urgency=Urgency.KRITIEK, minutes=-5)
+    server.fill(1, prefix="b", team=second)
+    found = client.get("/api/v1/queues").json()
+    assert found["org"] == server.org
+    assert [team["team"] for team in found["teams"]] == list(server.profile.teams)
+    by_team = {team["team"]: team for team in found["teams"]}
+    assert by_team[first]["name"] == server.profile.teams[first].name
+    critical = next(u for u in by_team[first]["urgencies"] if u["urgency"] == "kritiek")
+    assert (critical["depth"], critical["breached"]) == (2, 2)
+    assert datetime.fromisoformat(critical["oldest_due"]) < now()
+    assert sum(u["depth"] for u in by_team[second]["urgencies"]) == 1
+    assert client.get("/api/v1/queues", params={"org": "nergens"}).status_code == 404
+
+
+def test_claim_next_gives_the_most_urgent_and_nobody_the_same(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """Tickets come in the order of the list, each to one person; then 204."""
+    team = next(iter(server.profile.teams))
+    late = server.fill(1, prefix="laat", minutes=90)
+    soon = server.fill(1, prefix="snel", minutes=10)
+    critical = server.fill(1, prefix="nood", minutes=300, urgency=Urgency.KRITIEK)
+    listed = client.get(f"/api/v1/queues/{team}/tickets").json()["tickets"]
+    assert [ticket["id"] for ticket in listed] == [*critical, *soon, *late]
+    page = client.get(f"/api/v1/queues/{team}/tickets", params={"limit": 1, "offset": 1})
+    assert [ticket["id"] for ticket in page.json()["tickets"]] == soon
+    path = f"/api/v1/queues/{team}/claim"
+    taken = [client.post(path, json={"owner": f"p{n}"}) for n in range(4)]
+    assert [answer.status_code for answer in taken] == [200, 200, 200, 204]
+    ids = [
+        ticket["id"]
+        for ticket in client.get(f"/api/v1/queues/{team}/tickets").json()["tickets"]
+        if ticket["claim"]["owner"] in {"p0", "p1", "p2"}
+    ]
+    assert ids == [*critical, *soon, *late]
+    assert "token" not in json.dumps(client.get(f"/api/v1/tickets/{soon[0]}").json()["claim"])
+
+
+def test_a_key_sent_again_gets_its_first_answer(server: ApiServer, client: httpx.Client) -> None:
+    """The same Idempotency-Key claims one ticket, however often its answer was lost."""
+    team = next(iter(server.profile.teams))
+    server.fill(3)
+    path, key = f"/api/v1/queues/{team}/claim", {"Idempotency-Key": "verloren-antwoord"}
+    answers = [client.post(path, json={"owner": "anna"}, headers=key) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["claim"]["token"] for answer in answers}) == 1
+    listed = client.get(f"/api/v1/queues/{team}/tickets").json()["tickets"]
+    assert sum(ticket["claim"] is not None for ticket in listed) == 1
+
+
+def test_a_conflict_tells_who_has_the_ticket(server: ApiServer, client: httpx.Client) -> None:
+    """409 with its code and the holder: claimed, stale token, not claimed, resolved."""
+    ticket = server.fill(1)[0]
+    token = claim(client, ticket)
+    taken = act(client, ticket, "claim", owner="bert")
+    assert taken.status_code == 409
+    assert taken.json()["code"] == "claimed"
+    assert taken.json()["holder"]["owner"] == "anna"
+    assert "token" not in taken.text
+    without = act(client, ticket, "correct", topic="overig")
+    assert (without.status_code, without.json()["code"]) == (409, "claimed")
+    released = client.post(f"/api/v1/tickets/{ticket}/release", json={"token": token})
+    assert released.status_code in {200, 204}
+    newer = claim(client, ticket, owner="bert")
+    assert newer > token
+    stale = act(client, ticket, "resolve", token=token, outcome="beantwoord")
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale-token")
+    assert stale.json()["holder"]["owner"] == "bert"
+    renewed = client.post(f"/api/v1/tickets/{ticket}/renew", json={"token": newer, "seconds": 60})
+    assert renewed.status_code == 200
+    done = act(client, ticket, "resolve", owner="bert", token=newer, outcome="beantwoord")
+    assert done.status_code == 200
+    again = act(client, ticket, "claim")
+    assert (again.status_code, again.json()["code"]) == (409, "resolved")
+
+
+def test_an_expired_claim_is_free_again(server: ApiServer, client: httpx.Client) -> None:
+    """A lease of a second ends by itself; the old token is refused after a new claim."""
+    ticket = server.fill(1)[0]
+    token = claim(client, ticket, seconds=1)
+    wait_until(lambda: act(client, ticket, "claim", owner="bert").status_code == 200, seconds=5)
+    late = act(client, ticket, "resolve", token=token, outcome="beantwoord")
+    assert (late.status_code, late.json()["code"]) == (409, "stale-token")
+
+
+def test_decisions_are_in_the_outcomes_log_before_the_answer(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """Right after each 200 the outcome stands in its log."""
+    one, two, three, four = server.fill(4)
+    other = list(server.profile.teams)[1]
+    token = claim(client, one)
+    steps = [
+        (one, "resolved", act(client, one, "resolve", token=token, outcome="beantwoord")),
+        (two, "corrected", act(client, two, "correct", topic="afval-schoon", intent="klacht")),
+        (three, "reassigned", act(client, three, "reassign", team=other)),
+        (four, "escalated", act(client, four, "escalate")),
+    ]
+    for ticket, kind, answer in steps:
+        assert answer.status_code == 200, answer.text
+        assert (ticket, kind) in outcomes(server)
+    assert steps[1][2].json()["topic"] == "afval-schoon"
+    assert steps[2][2].json()["team"] == other
+    assert steps[3][2].json()["urgency"] == "kritiek"
+
+
+def test_more_urgent_means_sooner_due(server: ApiServer, client: httpx.Client) -> None:
+    """A correction to a higher urgency, and an escalation, bring the due time forward."""
+    corrected, escalated = server.fill(2, minutes=6000, urgency=Urgency.LAAG)
+    higher = act(client, corrected, "correct", urgency="hoog").json()
+    assert datetime.fromisoformat(higher["due_at"]) < now() + timedelta(minutes=6000)
+    critical = act(client, escalated, "escalate").json()
+    assert datetime.fromisoformat(critical["due_at"]) < now() + timedelta(days=1)
+
+
+def test_what_does_not_exist_is_told(server: ApiServer, client: httpx.Client) -> None:
+    """Unknown tickets are 404; unknown teams, topics, urgencies and intents are 422 or 404."""
+    ticket = server.fill(1)[0]
+    assert client.get(f"/api/v1/tickets/{server.org}.bestaatniet").status_code == 404
+    assert client.get("/api/v1/tickets/nergens.abc").status_code == 404
+    assert act(client, f"{server.org}.bestaatniet", "claim").status_code == 404
+    assert act(client, ticket, "reassign", team="nergens").status_code == 422
+    assert client.get("/api/v1/queues/nergens/tickets").status_code in {404, 422}
+    for wrong in ({"topic": "nergens"}, {"urgency": "nergens"}, {"intent": "nergens"}, {}):
+        assert act(client, ticket, "correct", **wrong).status_code == 422, wrong
+    assert act(client, ticket, "claim", owner="x" * 101).status_code == 422
+    assert act(client, ticket, "claim", seconds=0).status_code == 422
+    assert act(client, ticket, "claim", onbekend=1).status_code == 422
+
+
+# -- events --------------------------------------------------------------------------------------
+
+
+class Stream(threading.Thread):
+    """Reads server-sent events; ``seen`` holds (name, id, data)."""
+
+    def __init__(self, server: ApiServer, last_id: str = "") -> None:
+        super().__init__(daemon=True)
+        self._server = server
+        self._headers = {"Last-Event-ID": last_id} if last_id else {}
+        self.opened = threading.Event()
+        self.ended = threading.Event()
+        self.seen: list[tuple[str, str, dict[str, Any]]] = []
+
+    def run(self) -> None:
+        """Read until the server ends it."""
+        try:
+            with (
+                self._server.client(headers=self._headers) as client,
+                client.stream("GET", "/api/v1/events", timeout=60) as answer,
+            ):
+                assert answer.headers["content-type"].startswith("text/event-stream")
+                self.opened.set()
+                self._read(answer)
+        except httpx.HTTPError:
+            pass
+        finally:
+            self.ended.set()
+
+    def _read(self, answer: httpx.Response) -> None:
+        frame: dict[str, str] = {}
+        for line in answer.iter_lines():
+            if line:
+                name, _, value = line.partition(":")
+                frame[name] = value.strip()
+            elif "event" in frame:
+                data = json.loads(frame.get("data") or "{}")
+                self.seen.append((frame["event"], frame.get("id", ""), data))
+                frame = {}
+            else:
+                frame = {}
+
+    def types(self, ticket: str) -> list[str]:
+        """Give what happened to a ticket, in order."""
+        return [data["type"] for _, _, data in list(self.seen) if data.get("ticket") == ticket]
+
+
+def test_events_reach_every_listener_in_order_and_without_text(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """Two listeners see the same changes in order; no event holds a text or a citizen's name."""
+    streams = [Stream(server), Stream(server)]
+    for stream in streams:
+        stream.start()
+        assert stream.opened.wait(10)
+    time.sleep(0.6)  # the tail's first look: what was there before is no news
+    ticket = server.fill(1, text="Geheime tekst")[0]
+    token = claim(client, ticket)
+    act(client, ticket, "resolve", token=token, outcome="beantwoord")
+    for stream in streams:
+        wait_until(
+            lambda stream=stream: stream.types(ticket) == ["created", "claimed", "resolved"],
+            why=lambda stream=stream: str(stream.seen),
+        )
+        assert "Geheime" not in str(stream.seen)
+        assert "Jan Jansen" not in str(stream.seen)
+    missed_from = streams[0].seen[0][1]
+    late = Stream(server, last_id=missed_from)
+    late.start()
+    wait_until(
+        lambda: late.types(ticket) == ["claimed", "resolved"] or "resync" in str(late.seen),
+        why=lambda: str(late.seen),
+    )
+
+
+def test_sigterm_ends_open_streams_at_once(server: ApiServer) -> None:
+    """With listeners that hold on, the server ends within three seconds, in order."""
+    streams = [Stream(server) for _ in range(3)]
+    for stream in streams:
+        stream.start()
+        assert stream.opened.wait(10)
+    assert server.program.process is not None
+    started = time.monotonic()
+    server.program.process.send_signal(signal.SIGTERM)
+    status = server.program.wait(10)
+    assert time.monotonic() - started < 3
+    assert status == 0, server.program.said()
+    for stream in streams:
+        assert stream.ended.wait(5)
+
+
+def test_the_page_shows_the_queues(server: ApiServer, client: httpx.Client) -> None:
+    """Without JavaScript: a table of all teams with depth, and a page per team with its tickets."""
+    team = next(iter(server.profile.teams))
+    server.fill(2, text="Boom op de weg bij de brug")
+    page = client.get("/").text
+    assert "<table" in page
+    assert '<html lang="nl"' in page
+    for one in server.profile.teams.values():
+        assert one.name in page
+    assert f'href="/teams/{team}' in page
+    tickets = client.get(f"/teams/{team}").text
+    assert tickets.count("Boom op de weg bij de brug") >= 2
+    docs = client.get("/api/docs")
+    assert docs.status_code == 200
+    assert "/api/v1/posts" in docs.text
+    assert "<script" not in docs.text
+
+
+def test_metrics_count_requests_by_template(server: ApiServer, client: httpx.Client) -> None:
+    """Requests are counted under the template of their route: ids and junk make no series."""
+    ticket = server.fill(1)[0]
+    for path in (f"/api/v1/tickets/{ticket}", "/api/v1/queues", "/nergens/1", "/nergens/2"):
+        client.get(path)
+    wait_until(lambda: "triage_queue_tickets{" in client.get("/metrics").text)
+    text = client.get("/metrics").text
+    assert 'route="/api/v1/tickets/{ticket}",status="2xx"} 1.0' in text
+    assert 'route="/api/v1/queues",status="2xx"} 1.0' in text
+    assert 'route="other",status="4xx"} 2.0' in text
+    assert ticket not in text

@@ -1,0 +1,148 @@
+"""What the classifier promises of a batch: rows, order, additivity, abstention, raise-only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from triage.classify import Classifier, default_models_dir, safety
+from triage.language import Reader
+from triage.post import Post
+from triage.reading import Reading
+from triage.ticket import Urgency
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+MODELS = default_models_dir()
+TEXTS = (
+    "De container in de Kerkstraat zit al een week vol en het stinkt",
+    "Wanneer kan ik mijn paspoort ophalen?",
+    "Er is brand in de flat, mensen staan op het balkon!",
+    "Bedankt voor de snelle reparatie van de lantaarnpaal",
+)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load(MODELS / (MODELS / "current").read_text("utf-8").strip())
+
+
+def posts(*texts: str, org: str = "gemeente") -> list[Post]:
+    return [
+        Post(id=str(number), text=text, created_at=NOW, channel="x", org=org)
+        for number, text in enumerate(texts)
+    ]
+
+
+def test_plain_posts(classifier: Classifier, reader: Reader) -> None:
+    """Plain posts get the topics, urgencies and intents that a person would give them."""
+    batch = posts(*TEXTS)
+    judged = classifier.assess(batch, reader.read(batch))
+    assert [a.topic for a in judged[:3]] == ["afval-schoon", "burgerzaken", "crisis-calamiteit"]
+    assert judged[2].urgency is Urgency.KRITIEK
+    assert (judged[1].intent, judged[3].intent) == ("vraag", "compliment")
+
+
+def test_a_row_a_post(classifier: Classifier, reader: Reader) -> None:
+    """A batch gives as many assessments as posts, whatever they hold, and none for none."""
+    batch = posts("", "🔥", "...", TEXTS[0], "\u4e16\u754c", "x" * 50_000)
+    assert len(classifier.assess(batch, reader.read(batch))) == len(batch)
+    assert classifier.assess([], []) == []
+
+
+def test_nothing_known_abstains(classifier: Classifier, reader: Reader) -> None:
+    """A post without one known feature abstains; so does one of emoji only."""
+    batch = posts("", "🔥🔥", "???", "\u4e16\u754c \u548c\u5e73")
+    assert [a.abstained for a in classifier.assess(batch, reader.read(batch))] == [True] * 4
+
+
+def test_batches_do_not_matter(classifier: Classifier, reader: Reader) -> None:
+    """A post is judged the same alone and among others, before and after a thousand new words."""
+    batch = posts(*TEXTS)
+    readings = reader.read(batch)
+    together = classifier.assess(batch, readings)
+    small = Classifier.load(MODELS / classifier.version)
+    noise = posts(*(f"onzin{number} wartaal{number}" for number in range(1_000)))
+    small.assess(noise, reader.read(noise))
+    for number, post in enumerate(batch):
+        (alone,) = small.assess([post], [readings[number]])
+        among = together[number]
+        assert (alone.topic, alone.urgency, alone.intent) == (
+            among.topic,
+            among.urgency,
+            among.intent,
+        )
+        assert alone.urgency_p == pytest.approx(among.urgency_p, abs=2e-4)
+        assert [r.token for r in alone.reasons] == [r.token for r in among.reasons]
+
+
+def test_probabilities(classifier: Classifier, reader: Reader) -> None:
+    """Topics come best first, three of them, and the urgencies' probabilities sum to one."""
+    batch = posts(*TEXTS)
+    for judged in classifier.assess(batch, reader.read(batch)):
+        shares = [p for _, p in judged.topics]
+        assert len(shares) == 3
+        assert shares == sorted(shares, reverse=True)
+        assert sum(judged.urgency_p) == pytest.approx(1, abs=1e-3)
+        assert judged.model == classifier.version
+
+
+def test_reasons_are_words_of_the_post(classifier: Classifier, reader: Reader) -> None:
+    """Reasons name at most five tokens of the post, each with a weight, heaviest first."""
+    batch = posts(*TEXTS)
+    readings = reader.read(batch)
+    for judged, reading in zip(classifier.assess(batch, readings), readings, strict=True):
+        weights = [reason.weight for reason in judged.reasons]
+        assert 0 < len(weights) <= 5
+        assert weights == sorted(weights, reverse=True)
+        said = f" {' '.join(reading.tokens)} "
+        assert all(f" {reason.token} " in said for reason in judged.reasons)
+
+
+def test_unknown_organisation(classifier: Classifier, reader: Reader) -> None:
+    """An organisation or channel that the model never saw is judged by the words alone."""
+    batch = posts(TEXTS[0], org="nieuw-dorp")
+    assert classifier.assess(batch, reader.read(batch))[0].topic == "afval-schoon"
+
+
+def test_rules_only_raise(
+    classifier: Classifier, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the safety rules urgency is never lower than without, and probabilities are the same."""
+    batch = posts(*TEXTS, "de co-melder gaat af", "ik wil er niet meer zijn", "gaslucht")
+    readings = reader.read(batch)
+    with_rules = classifier.assess(batch, readings)
+    monkeypatch.setattr(safety, "check", lambda _text: None)
+    without = classifier.assess(batch, readings)
+    for raised, plain in zip(with_rules, without, strict=True):
+        assert raised.urgency.rank <= plain.urgency.rank
+        assert raised.urgency_p == plain.urgency_p
+        assert (raised.safety_rule is None) == (raised.urgency is plain.urgency)
+
+
+def test_pictures_change_nothing(classifier: Classifier, reader: Reader) -> None:
+    """Emoji glued to words change neither topic, urgency nor explanation."""
+    plain = posts(*TEXTS)
+    glued = posts(*(text.replace(" ", "🙏🏽 ") + "👩‍👧" for text in TEXTS))
+    for bare, decked in zip(
+        classifier.assess(plain, reader.read(plain)),
+        classifier.assess(glued, reader.read(glued)),
+        strict=True,
+    ):
+        assert (bare.topics, bare.urgency, bare.reasons) == (
+            decked.topics,
+            decked.urgency,
+            decked.reasons,
+        )
+
+
+def test_incomplete_reading_goes_to_the_rules(classifier: Classifier) -> None:
+    """The rules read the text, not the tokens, so what was not read in full still counts."""
+    (post,) = posts("gaslucht in de flat")
+    (judged,) = classifier.assess([post], [Reading(tokens=("hallo",), complete=False)])
+    assert (judged.urgency, judged.safety_rule) == (Urgency.KRITIEK, "nl/gas")
