@@ -29,7 +29,7 @@ def _log_url(url: str) -> str:
 
 
 def _queue_url(url: str) -> str:
-    if url and not url.startswith(("sqlite://", "redis://", "rediss://")):
+    if url and not url.startswith(("sqlite://", "redis://", "rediss://", "redis+cluster://")):
         msg = "begint met sqlite://, redis:// of rediss://"
         raise ValueError(msg)
     return url

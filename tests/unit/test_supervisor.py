@@ -21,7 +21,7 @@ from triage.supervisor import Child, Supervisor
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], list[str]]:
     """Let children be small programs instead of the triage command."""
     wrapper = _wrapper(tmp_path)
-    monkeypatch.setattr(module.sys, "executable", str(wrapper))
+    monkeypatch.setattr(sys, "executable", str(wrapper))
     return lambda text: ["-c", text]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from triage.classify import Classifier, default_models_dir
-from triage.errors import InvalidProfile, Refused, TriageError
+from triage.errors import InvalidProfile, Refused, TriageError, TriageError
 from triage.language import Reader
 from triage.log import Log
 from triage.log.open import open_log

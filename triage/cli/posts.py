@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import orjson
 import typer
@@ -29,10 +29,10 @@ _CHUNK: Final = 256 * 1024
 Line = tuple[int, bytes]
 
 
-def lines(stream: io.BufferedIOBase) -> Iterator[list[Line]]:
+def lines(stream: BinaryIO) -> Iterator[list[Line]]:
     """Give the lines of a stream as they come, in batches; a line of any length costs 64 KiB."""
     number, rest = 1, b""
-    while chunk := stream.read1(_CHUNK):
+    while chunk := _available(stream):
         *whole, rest = (rest + chunk).split(b"\n")
         rest = rest[: SIZE_LIMIT + 1]
         yield [(number + index, line) for index, line in enumerate(whole)]
@@ -41,8 +41,13 @@ def lines(stream: io.BufferedIOBase) -> Iterator[list[Line]]:
         yield [(number, rest)]
 
 
+def _available(stream: BinaryIO) -> bytes:
+    """Give what can be read now, without waiting for more."""
+    return cast("io.BufferedReader", stream).read1(_CHUNK)
+
+
 @contextmanager
-def opened(file: str) -> Iterator[io.BufferedIOBase]:
+def opened(file: str) -> Iterator[BinaryIO]:
     """Open a file, or stdin for ``-``."""
     if file == "-":
         yield sys.stdin.buffer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,13 +11,15 @@ from triage.cli.build import load_profiles
 from triage.errors import InvalidPost, Refused
 from triage.jsontext import parse_object
 from triage.settings import Settings
-from triage.web.config import SCOPES, Source, Token, WebConfig, is_loopback
+from triage.web.config import SECRET_BYTES, Scope, Source, Token, WebConfig, is_loopback
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
-#: The shortest secret to sign with, in characters.
-_SECRET_LENGTH: Final = 16
+_SHA256: Final = re.compile("[0-9a-fA-F]{64}")
+_SCOPES: Final[frozenset[str]] = frozenset(Scope)
 _FILE_LIMIT: Final = 1024 * 1024
+#: Posts a minute where a source names none.
+_RATE: Final = 6_000
+_RATE_LIMIT: Final = 10_000_000
 _DAY: Final = 86_400
 
 
@@ -25,9 +27,9 @@ def web_config(settings: Settings, figures: str | None) -> WebConfig:
     """Read how the server is set up; ``figures`` is where several processes write theirs.
 
     Raises Refused, which names file and field and never a secret, and for an address that others
-    can reach without a token that keeps them out.
+    can reach while there are no tokens to keep them out.
     """
-    tokens = _tokens(settings.api_tokens_file)
+    tokens = tuple(_tokens(settings.api_tokens_file))
     if not tokens and not is_loopback(settings.host):
         message = (
             f"{settings.host} is bereikbaar voor anderen: "
@@ -35,72 +37,71 @@ def web_config(settings: Settings, figures: str | None) -> WebConfig:
         )
         raise Refused(message)
     return WebConfig(
-        host=settings.host,
-        org=next(iter(load_profiles(settings))),
-        sources=_sources(settings.sources_file),
+        default_org=next(iter(load_profiles(settings))),
         tokens=tokens,
+        sources={source.name: source for source in _sources(settings.sources_file)},
+        open_on_loopback=is_loopback(settings.host),
         retention_seconds=settings.retention_days * _DAY,
-        metrics_folder=Path(figures) if figures else None,
+        metrics_dir=Path(figures) if figures else None,
     )
 
 
-def _tokens(path: Path | None) -> tuple[Token, ...]:
-    tokens = []
+def _tokens(path: Path | None) -> Iterator[Token]:
     for place, item in _items(path, "tokens", {"name", "sha256", "scopes"}):
         scopes = item.get("scopes")
-        if not isinstance(scopes, list) or not scopes or not all(s in _SCOPES for s in scopes):
+        known = isinstance(scopes, list) and all(
+            isinstance(scope, str) and scope in _SCOPES for scope in scopes
+        )
+        if not scopes or not known:
             raise Refused(f"{place}.scopes: een lijst met een of meer van read, act, ingest")
-        digest = _digest(place, item.get("sha256"))
-        tokens.append(Token(name=item["name"], sha256=digest, scopes=frozenset(scopes)))
-    return tuple(tokens)
+        yield Token(
+            name=item["name"],
+            sha256=_digest(place, item.get("sha256")),
+            scopes=frozenset(map(Scope, scopes)),
+        )
 
 
-def _sources(path: Path | None) -> dict[str, Source]:
-    sources = {}
+def _sources(path: Path | None) -> Iterator[Source]:
     fields = {"name", "sha256", "hmac_secret", "rate_per_minute"}
     for place, item in _items(path, "sources", fields):
-        secret = item.get("hmac_secret")
-        if ("sha256" in item) == (secret is not None):
-            raise Refused(f"{place}: sha256 of hmac_secret, één van de twee")
-        if secret is not None and (not isinstance(secret, str) or len(secret) < _SECRET_LENGTH):
-            raise Refused(f"{place}.hmac_secret: tekst van minstens {_SECRET_LENGTH} tekens")
-        rate = item.get("rate_per_minute")
-        if rate is not None and (type(rate) not in {int, float} or rate <= 0):
-            raise Refused(f"{place}.rate_per_minute: een getal boven 0")
-        sources[item["name"]] = Source(
-            name=item["name"],
-            sha256=_digest(place, item["sha256"]) if secret is None else None,
-            secret=secret.encode("utf-8", "replace") if secret is not None else None,
-            rate_per_minute=rate,
-        )
-    return sources
+        secret, name = item.get("hmac_secret"), item["name"]
+        if ("sha256" in item) == ("hmac_secret" in item):
+            raise Refused(f"{place}: geef sha256 of hmac_secret, een van beide")
+        rate = item.get("rate_per_minute", _RATE)
+        if type(rate) is not int or not 1 <= rate <= _RATE_LIMIT:
+            raise Refused(f"{place}.rate_per_minute: een geheel getal van 1 tot {_RATE_LIMIT}")
+        if "sha256" in item:
+            digest = _digest(place, item["sha256"])
+            yield Source(name=name, sha256=digest, rate_per_minute=rate)
+            continue
+        raw = secret.encode("utf-8", "replace") if isinstance(secret, str) else b""
+        if len(raw) < SECRET_BYTES:
+            raise Refused(f"{place}.hmac_secret: tekst van minstens {SECRET_BYTES} bytes")
+        yield Source(name=name, hmac_secret=raw, rate_per_minute=rate)
 
 
-_SCOPES: Final[frozenset[str]] = frozenset(SCOPES)
-
-
-def _items(path: Path | None, name: str, fields: set[str]) -> list[tuple[str, dict[str, Any]]]:
+def _items(
+    path: Path | None, name: str, fields: set[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Read the list ``name`` of a file; each item with its place, for what may be said of it."""
     if path is None:
-        return []
+        return
     found = _read(path).get(name)
     if not isinstance(found, list) or not found:
         raise Refused(f"{path}: {name}: een lijst met minstens één")
-    items = []
     names: set[str] = set()
     for number, item in enumerate(found):
         place = f"{path}: {name}[{number}]"
         if not isinstance(item, dict):
             raise Refused(f"{place}: geen JSON-object")
-        if unknown := len(item.keys() - fields):
-            raise Refused(f"{place}: {unknown} onbekend veld; wel: {', '.join(sorted(fields))}")
+        if item.keys() - fields:
+            raise Refused(f"{place}: een onbekend veld; wel: {', '.join(sorted(fields))}")
         if not isinstance(item.get("name"), str) or not _NAME.fullmatch(item["name"]):
-            raise Refused(f"{place}.name: letters, cijfers, punt, streepje, hooguit 64")
+            raise Refused(f"{place}.name: letters, cijfers, . _ en -, hooguit 64")
         if item["name"] in names:
             raise Refused(f"{place}.name: staat er twee keer in")
         names.add(item["name"])
-        items.append((place, item))
-    return items
+        yield place, item
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -118,7 +119,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise Refused(f"{path}: {error.reason}{at}") from None
 
 
-def _digest(place: str, value: object) -> bytes:
+def _digest(place: str, value: object) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise Refused(f"{place}.sha256: 64 hexadecimale cijfers, de SHA-256 van het token")
-    return bytes.fromhex(value)
+    return value.lower()
