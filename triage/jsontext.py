@@ -21,53 +21,38 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
     Raises :class:`InvalidPost` with the byte offset where parsing stopped.
     """
-    data = _parse(raw, DEPTH_LIMIT)
-    if not isinstance(data, dict):
-        raise InvalidPost("", "geen JSON-object", offset=0)
-    return data
-
-
-def parse_list(raw: bytes) -> list[Any]:
-    """Parse the bytes of a JSON list as strictly; its items may each be as deep as an object.
-
-    Raises :class:`InvalidPost`.
-    """
-    data = _parse(raw, DEPTH_LIMIT + 1)
-    if not isinstance(data, list):
-        raise InvalidPost("", "geen lijst", offset=0)
-    return data
-
-
-def _parse(raw: bytes, depth: int) -> object:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise InvalidPost("", "geen geldige UTF-8", offset=error.start) from None
     if not text.strip():
         raise InvalidPost("", "leeg", offset=0)
-    _bound_depth(text, depth)
+    _bound_depth(text)
     try:
-        return _DECODER.decode(text.removeprefix("\ufeff"))
+        data = _DECODER.decode(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         offset = len(text[: error.pos].encode())
         raise InvalidPost("", "geen geldige JSON", offset=offset) from None
     except RecursionError:
-        raise InvalidPost("", f"dieper genest dan {depth}") from None
+        raise InvalidPost("", f"dieper genest dan {DEPTH_LIMIT}") from None
     except ValueError:  # an integer of more digits than Python reads
         raise InvalidPost("", "getal buiten bereik") from None
+    if not isinstance(data, dict):
+        raise InvalidPost("", "geen JSON-object", offset=0)
+    return data
 
 
-def _bound_depth(text: str, limit: int) -> None:
-    if text.count("{") + text.count("[") <= limit:
+def _bound_depth(text: str) -> None:
+    if text.count("{") + text.count("[") <= DEPTH_LIMIT:
         return
     depth = 0
     for match in _NESTING.finditer(text):
         mark = match[0]
         if mark in "{[":
             depth += 1
-            if depth > limit:
+            if depth > DEPTH_LIMIT:
                 offset = len(text[: match.start()].encode())
-                raise InvalidPost("", f"dieper genest dan {limit}", offset=offset)
+                raise InvalidPost("", f"dieper genest dan {DEPTH_LIMIT}", offset=offset)
         elif mark in "}]":
             depth -= 1
 

@@ -19,6 +19,7 @@ import orjson
 
 from triage.errors import InvalidPost
 from triage.log import Log, Record, Topic
+from triage.log.dead_letter import origin_of
 from triage.pipeline import Received
 from triage.post import Post
 from triage.queue import Advance, Entry, Queue
@@ -59,12 +60,17 @@ def rebuild(
     """Put all posts of the log once more, then what people did to them."""
     outcomes = _read_outcomes(log)
     oldest = clock() - timedelta(seconds=retention_seconds)
+    lettered = {origin_of(letter) for letter in log.scan(Topic.DEAD_LETTER)}
     ends: dict[str, int] = {}
     posts = restored = 0
     for records in _batches(log.scan(Topic.POSTS), _BATCH):
+        received, rejected = _decoded(records)
+        # What comes last in the log no worker may have read before.
+        if new := [(record, e) for record, e in rejected if _origin(record) not in lettered]:
+            log.reject(new)
         entries = [
             entry
-            for entry in judge(_decoded(records))
+            for entry in judge(received)
             if not _long_done(outcomes.get(entry.ticket_id, ()), oldest)
         ]
         for org in orgs:
@@ -127,13 +133,17 @@ def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
     return datetime.fromisoformat(acts[-1]["at"]) < oldest
 
 
-def _decoded(records: Sequence[Record]) -> list[Received]:
+def _decoded(
+    records: Sequence[Record],
+) -> tuple[list[Received], list[tuple[Record, InvalidPost]]]:
     received: list[Received] = []
+    rejected: list[tuple[Record, InvalidPost]] = []
     for record in records:
         try:
             post = Post.decode(record.value or b"", received_at=record.at)
-        except InvalidPost:
-            continue  # it is in the dead letter already
+        except InvalidPost as error:
+            rejected.append((record, error))
+            continue
         received.append(
             Received(
                 post=post,
@@ -142,7 +152,11 @@ def _decoded(records: Sequence[Record]) -> list[Received]:
                 offset=record.offset,
             )
         )
-    return received
+    return received, rejected
+
+
+def _origin(record: Record) -> tuple[str, str, str]:
+    return record.partition, str(record.offset), record.at.isoformat()
 
 
 def _batches(items: Iterator[_T], size: int) -> Iterator[list[_T]]:

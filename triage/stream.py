@@ -54,7 +54,7 @@ class Stream:
     orgs: Sequence[str]
     observer: Observer
     clock: Callable[[], datetime]
-    patiently: Callable[[Callable[[], _T]], _T]  # type: ignore[valid-type] # generic in each call
+    patiently: Callable[[Callable[[], _T]], _T]
     #: Per organisation and partition: the store's position.
     _stored: dict[str, dict[str, int | None]] = field(default_factory=dict, init=False)
     #: The next offset to read, per partition, of what was put.

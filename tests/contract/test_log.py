@@ -311,7 +311,7 @@ def test_a_partition_with_a_backlog_does_not_starve_others(store: LogStore) -> N
     reading = Reading(log)
     reading.until(lambda: reading.records)
     busy = reading.records[0].partition
-    log.append(Topic.POSTS, posts(*(b"quiet" for _ in range(40))))
+    log.append(Topic.POSTS, [NewRecord(value=b"quiet", key=b"%d" % i) for i in range(40)])
 
     def others() -> bool:
         return any(record.partition != busy for record in reading.records)

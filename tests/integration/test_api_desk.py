@@ -227,6 +227,10 @@ class Stream(threading.Thread):
             else:
                 frame = {}
 
+    def await_types(self, ticket: str, *types: str) -> None:
+        """Return when exactly this happened to a ticket."""
+        wait_until(lambda: self.types(ticket) == list(types), why=lambda: str(self.seen))
+
     def types(self, ticket: str) -> list[str]:
         """Give what happened to a ticket, in order."""
         return [data["type"] for _, _, data in list(self.seen) if data.get("ticket") == ticket]
@@ -245,10 +249,7 @@ def test_events_reach_every_listener_in_order_and_without_text(
     token = claim(client, ticket)
     act(client, ticket, "resolve", token=token, outcome="beantwoord")
     for stream in streams:
-        wait_until(
-            lambda stream=stream: stream.types(ticket) == ["created", "claimed", "resolved"],
-            why=lambda stream=stream: str(stream.seen),
-        )
+        stream.await_types(ticket, "created", "claimed", "resolved")
         assert "Geheime" not in str(stream.seen)
         assert "Jan Jansen" not in str(stream.seen)
     missed_from = streams[0].seen[0][1]

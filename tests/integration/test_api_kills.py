@@ -57,8 +57,7 @@ def check(server: ApiServer) -> None:
     for person in people:
         person.start()
     for blow in range(1, KILLS + 1):
-        goal = ACTIONS * blow // (KILLS + 1)
-        wait_until(lambda goal=goal: done(people) >= goal, seconds=120, why=lambda: told(people))
+        await_done(people, ACTIONS * blow // (KILLS + 1))
         assert done(people) < ACTIONS, "all was done before the last kill"
         server.program.kill()
         server.start()
@@ -89,6 +88,10 @@ def outcomes(server: ApiServer) -> dict[str, set[str]]:
 
 def done(people: Sequence[Person]) -> int:
     return sum(len(person.answered) for person in people)
+
+
+def await_done(people: Sequence[Person], goal: int) -> None:
+    wait_until(lambda: done(people) >= goal, seconds=120, why=lambda: told(people))
 
 
 def told(people: Sequence[Person]) -> str:

@@ -103,13 +103,14 @@ def flush(scene: Scene) -> None:
 @pytest.mark.redis
 @pytest.mark.slow
 def test_rebuild_fills_a_lost_redis(scene: Scene) -> None:
-    """``triage rebuild`` and a restarted worker bring back tickets, ends and corrections."""
+    """``triage rebuild`` and a restarted worker bring back tickets, outcomes and corrections."""
     worker = scene.worker().start()
     scene.append(*posts("p", COUNT))
     all_taken(scene, worker)
     worked = work_on(scene, worker)
     check(scene, worked)
     assert worker.stop() == 0
+    scene.append(b"no worker has read this")
     flush(scene)
     done = scene.run("rebuild", *scene.store_options)
     assert done.returncode == 0, done.stderr.decode()
@@ -120,8 +121,10 @@ def test_rebuild_fills_a_lost_redis(scene: Scene) -> None:
     check(scene, worked)
     flush(scene)
     worker.start()
-    all_taken(scene, worker)
+    all_taken(scene, worker, COUNT + 1)
     wait_until(lambda: '"rebuilt"' in worker.said(), why=worker.said)
+    (letter,) = scene.log.scan(Topic.DEAD_LETTER)
+    assert letter.value == b"no worker has read this"
     check(scene, worked)
     scene.append(post("p-new"))
     scene.await_ticket("p-new", worker)

@@ -61,7 +61,7 @@ def test_a_cue_counts_in_its_own_sentence() -> None:
     assert check("Vorig jaar was er brand. Nu staat het dak in brand!") is not None
 
 
-@pytest.mark.parametrize("language", ["en", "de", "fr", "pl", "tr", "uk", "ar"])
+@pytest.mark.parametrize("language", ["nl", "en", "de", "fr", "pl", "tr", "uk", "ar"])
 def test_each_language_has_its_words(language: str) -> None:
     """Every phrase of every language file raises by itself, and names a rule of that language."""
     data = Path(__file__).parents[2] / "triage" / "classify" / "data" / f"safety.{language}.txt"

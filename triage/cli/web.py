@@ -80,9 +80,7 @@ def _sources(path: Path | None) -> Iterator[Source]:
         yield Source(name=name, hmac_secret=raw, rate_per_minute=rate)
 
 
-def _items(
-    path: Path | None, name: str, fields: set[str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _items(path: Path | None, name: str, fields: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Read the list ``name`` of a file; each item with its place, for what may be said of it."""
     if path is None:
         return

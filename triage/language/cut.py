@@ -9,6 +9,7 @@ the same tokens.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -133,6 +134,7 @@ class Cutter:
         self._seen += 1
         if self._seen > self._limit:
             self._nlp = spacy.blank("nl")
+            gc.collect()  # the old one lives in reference cycles
             self._seen = 1
             self.builds += 1
         return [(token.idx, token.idx + len(token)) for token in self._nlp.tokenizer(text)]

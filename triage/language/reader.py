@@ -24,7 +24,7 @@ TOKEN_LIMIT: Final = 2_000
 #: Characters that are read in full.
 TEXT_LIMIT: Final = 16_384
 #: Chunks in one generation of the cache.
-CACHE_LIMIT: Final = 60_000
+CACHE_LIMIT: Final = 40_000
 #: Longer chunks are cut each time, not remembered.
 _CHUNK_LIMIT: Final = 80
 _NONE: Final[tuple[Entity, ...]] = ()

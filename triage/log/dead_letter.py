@@ -63,6 +63,13 @@ def was_cut(letter: Record) -> bool:
     return size.isdigit() and int(size) > len(letter.value or b"")
 
 
+def origin_of(letter: Record) -> tuple[str, str, str]:
+    """Give the partition, offset and time of the record that a dead letter holds."""
+    said = {name: value.decode("utf-8", "replace") for name, value in letter.headers}
+    partition = f"{said.get('origin-topic')}-{said.get('origin-partition')}"
+    return partition, said.get("origin-offset", ""), said.get("origin-at", "")
+
+
 def attempt(headers: tuple[tuple[str, bytes], ...]) -> int:
     """Give how often a record was tried before; 0 where no header says so."""
     text = dict(headers).get(ATTEMPT, b"")

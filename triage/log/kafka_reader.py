@@ -298,7 +298,7 @@ class KafkaReader:
     def _notice_new_topic(self, consumer: Client) -> None:
         """Look at the topic's id: one deleted and made anew keeps its name, and our positions."""
         current = consumer._cluster.topic_id(self._topic)  # noqa: SLF001 - the client tells nobody
-        if current is None or current == self._topic_id:
+        if current is None or not current.int or current == self._topic_id:
             return
         before, self._topic_id = self._topic_id, current
         if before is not None:

@@ -1,8 +1,8 @@
-"""The server: pages and API on top of a log and a queue. The only asynchronous part."""
+"""HTTP: the front door for posts, the API of the queues, a first page. The only async code."""
 
 from __future__ import annotations
 
 from triage.web.app import create_app
-from triage.web.config import WebConfig
+from triage.web.config import Scope, Source, Token, WebConfig
 
-__all__ = ["WebConfig", "create_app"]
+__all__ = ["Scope", "Source", "Token", "WebConfig", "create_app"]

@@ -1,33 +1,52 @@
-"""Puts the server together."""
+"""Puts the web part together."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
-from starlette.responses import Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from triage import __version__
+from triage.errors import Refused
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
 from triage.route import Profile
-from triage.web import events, ingest, operations, pages, problems, queues, tickets
-from triage.web.background import background
+from triage.web import docs, ingest, ops, pages, problems, queues, tickets
+from triage.web.background import Chores, Publisher
 from triage.web.config import WebConfig
-from triage.web.context import Context
-from triage.web.guard import Guard
-from triage.web.openapi import describe
-from triage.web.outbox import Outbox
-from triage.web.tail import Tails
+from triage.web.door import Door
+from triage.web.events import Hub
+from triage.web.limits import Buckets
+from triage.web.openapi import complete
+from triage.web.seen import Seen
+from triage.web.state import Service
+from triage.web.threads import Pools
 
-_STATIC: Final = Path(__file__).parent / "static"
+_HERE: Final = Path(__file__).parent
+_DESCRIPTION: Final = """\
+Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
+
+Fouten komen als `application/problem+json` en herhalen nooit wat er gestuurd is.
+"""
+
+
+class App(FastAPI):
+    """Our app; its OpenAPI tells of errors, credentials and examples too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Give the description of the API."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(
@@ -38,53 +57,92 @@ def create_app(
     profiles: Mapping[str, Profile],
     metrics: Metrics,
 ) -> FastAPI:
-    """Give the application. Who made the stores closes them; they are used from threads."""
-    orgs = tuple(profiles)
-    context = Context(
+    """Make the app on open stores; who opened them closes them. Raises Refused."""
+    if config.default_org not in profiles:
+        raise Refused(f"geen profiel voor de organisatie {config.default_org}")
+    pools = Pools()
+    service = Service(
         config=config,
         log=log,
         queue=queue,
         profiles=profiles,
         metrics=metrics,
-        outbox=Outbox(Relay(log, queue, orgs, metrics.outcomes_published)),
-        tails=Tails(queue, orgs),
+        pools=pools,
+        publisher=Publisher(
+            Relay(log, queue, tuple(profiles), metrics=metrics), metrics, pools.background
+        ),
+        hub=Hub(queue, tuple(profiles), pools.background),
+        buckets=Buckets(),
+        seen=Seen(),
+        templates=_templates(),
     )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with background(context):
-            yield
-
-    app = FastAPI(
+    app = App(
         title="triage",
         version=__version__,
-        lifespan=lifespan,
+        description=_DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_lifespan,
+        # Its spans and records would hold what was sent.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.context = context
+    app.state.service = service
+    app.add_middleware(Door, config=config, metrics=metrics)
     problems.install(app)
-    for part in (ingest, queues, tickets, events, operations, pages):
+    for part in (ingest, queues, tickets, ops, docs, pages):
         app.include_router(part.router)
-    app.mount("/static", _Static(directory=_STATIC), name="static")
-    app.openapi = describe(app)  # type: ignore[method-assign] # as FastAPI's manual says
-    app.add_middleware(Guard, config=config, metrics=metrics)
-    metrics.allow(routes=_templates(app))
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    metrics.allow(routes=_paths(app.routes))
     return app
 
 
-def _templates(app: FastAPI) -> Iterable[str]:
-    paths = app.openapi()["paths"]
-    return [*paths, "/", "/teams/{team}", "/static"]
+def _paths(routes: list[BaseRoute]) -> set[str]:
+    found = {getattr(route, "path", "") for route in routes}
+    parts = (ingest, queues, tickets, ops, docs, pages)
+    found.update(getattr(route, "path", "") for part in parts for route in part.router.routes)
+    return found - {""}
 
 
-class _Static(StaticFiles):
-    """Our own files; a browser asks again whether they changed."""
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= pages.FILTERS
+    return environment
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """Give a file."""
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run the background tasks while the app serves; then publish what is left."""
+    service: Service = app.state.service
+    config = service.config
+    chores = Chores(
+        service.queue,
+        service.metrics,
+        service.pools.background,
+        orgs=tuple(service.profiles),
+        retention_seconds=config.retention_seconds,
+    )
+    running = [
+        asyncio.create_task(work)
+        for work in (
+            service.publisher.run(),
+            chores.figures(),
+            chores.sweep(),
+            *(service.hub.tail(org) for org in service.profiles),
+        )
+    ]
+    try:
+        yield
+        service.hub.stop()
+        await service.publisher.flush()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

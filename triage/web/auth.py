@@ -125,7 +125,9 @@ def slow_down(wait: float) -> Problem:
     """Say how long to wait."""
     seconds = max(1, math.ceil(wait))
     headers = {"Retry-After": str(seconds)}
-    return Problem(429, f"te veel in korte tijd; probeer het over {seconds} s weer", headers=headers)
+    return Problem(
+        429, f"te veel in korte tijd; probeer het over {seconds} s weer", headers=headers
+    )
 
 
 def _token(request: Request) -> str | None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from triage.errors import Refused
@@ -76,7 +75,7 @@ class WebConfig:
     #: The organisation of requests that name none.
     default_org: str
     tokens: tuple[Token, ...] = ()
-    sources: Mapping[str, Source] = MappingProxyType({})
+    sources: Mapping[str, Source] = field(default_factory=dict)
     #: Serve anyone on this machine while no tokens are set; only ever True on a loopback address.
     open_on_loopback: bool = False
     #: The largest body of ``POST /api/v1/posts``, in bytes.

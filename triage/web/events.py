@@ -127,7 +127,9 @@ class Hub:
     def join(self, org: str) -> _Client:
         """Begin to listen. Raises Problem where there are too many."""
         if self._stopped or self.clients >= CLIENT_LIMIT:
-            raise Problem(503, "te veel meelezers; probeer het zo weer", headers={"Retry-After": "5"})
+            raise Problem(
+                503, "te veel meelezers; probeer het zo weer", headers={"Retry-After": "5"}
+            )
         client = _Client()
         self._clients[org].add(client)
         self._joined[org].set()

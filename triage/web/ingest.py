@@ -1,155 +1,173 @@
-"""``POST /api/v1/posts``: posts come in, and stand in the log before they are answered for."""
+"""The front door: posts come in over HTTP and are answered once the log has them on disk."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
 
-from triage.errors import InvalidPost
-from triage.jsontext import parse_list, parse_object
-from triage.log import NewRecord, Topic
-from triage.log.record import new_record
-from triage.post import Post
-from triage.schema import post_schema
-from triage.web.auth import WINDOW_SECONDS, Sender, signature_of
-from triage.web.context import Context, Ctx
-from triage.web.openapi import errors
-from triage.web.problems import Problem, fault
-from triage.web.schemas import Accepted
+from triage.errors import InvalidPost, Unavailable
+from triage.log import Topic
+from triage.schema import POST
+from triage.web.auth import (
+    SIGNATURE_SECONDS,
+    Caller,
+    check_signature,
+    identify,
+    signed_by,
+    slow_down,
+)
+from triage.web.background import clock
+from triage.web.body import decode
+from triage.web.config import Scope
+from triage.web.problems import Problem, unavailable
+from triage.web.state import AService
 
 router: Final = APIRouter(prefix="/api/v1", tags=["berichten"])
 
-#: Posts in one request.
-POSTS_LIMIT: Final = 1000
-_NO_POST: Final = "geen JSON-object"
-_EXAMPLE: Final = {
-    "id": "x-1733",
-    "text": "Er hangt een losse kabel boven het fietspad bij de Lindelaan",
-    "channel": "x",
-    "created_at": "2026-11-26T09:15:00+01:00",
-    "author": {"id": "@fietser", "name": "Een fietser", "followers": 120},
-}
+#: How long a sender may take for its body, in seconds.
+BODY_SECONDS: Final = 30.0
+#: How much over the limit is read and dropped, in bytes: a sender that still sends would find its
+#: connection reset instead of our answer.
+DRAIN_BYTES: Final = 8 * 1024 * 1024
+
+
+class Accepted(BaseModel):
+    """Posts that are in the log."""
+
+    ids: Annotated[
+        list[str],
+        Field(
+            description="De id's van de berichten, in de volgorde van de lijst.",
+            examples=[["x-1812"]],
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A body that was read: what to answer and what to append."""
+class _Sent:
+    """Who sent which body; ``signature`` is empty where a token vouches for it."""
 
-    ids: list[str]
-    records: list[NewRecord]
+    caller: Caller
+    body: bytes
+    signature: bytes
+
+
+async def _sender(request: Request, service: AService) -> _Sent:
+    """Give who sends and what: tokens are checked before the body is read, signatures after."""
+    source = signed_by(request)
+    caller = None if source else identify(request)
+    if caller and Scope.INGEST not in caller.scopes:
+        raise Problem(403, f"hiervoor is het recht '{Scope.INGEST}' nodig")
+    body = await read_body(request, service.config.body_limit)
+    if source:
+        caller = check_signature(request, source, body)
+    assert caller is not None
+    signature = request.headers["x-triage-signature"].lower().encode() if source else b""
+    return _Sent(caller, body, signature)
+
+
+_POST_SCHEMA: Final[dict[str, Any]] = {
+    name: value for name, value in POST.items() if not name.startswith("$")
+}
+_EXAMPLE: Final = POST["examples"][0]
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        _POST_SCHEMA,
+                        {"type": "array", "items": _POST_SCHEMA, "minItems": 1, "maxItems": 1000},
+                    ]
+                },
+                "examples": {
+                    "een": {"summary": "Eén bericht", "value": _EXAMPLE},
+                    "lijst": {"summary": "Een lijst", "value": [_EXAMPLE]},
+                    "intrekking": {
+                        "summary": "De afzender trekt een bericht in",
+                        "value": {"id": "x-1812", "deleted": True},
+                    },
+                },
+            }
+        },
+    }
+}
 
 
 @router.post(
     "/posts",
     status_code=202,
-    summary="Lever een bericht of een lijst berichten aan",
-    description=(
-        "Antwoordt 202 als alle berichten in de log op schijf staan. Alles of niets: is er een "
-        f"niet goed, dan wordt er geen opgenomen. Hooguit {POSTS_LIMIT} berichten en 8 MiB per "
-        "verzoek, 64 KiB per bericht. Twee keer hetzelfde aanleveren is geen bezwaar: hetzelfde "
-        "`id` met dezelfde inhoud telt één keer."
-    ),
-    responses=errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "oneOf": [
-                            {"$ref": "#/components/schemas/Post"},
-                            {
-                                "type": "array",
-                                "items": {"$ref": "#/components/schemas/Post"},
-                                "minItems": 1,
-                                "maxItems": POSTS_LIMIT,
-                            },
-                        ]
-                    },
-                    "examples": {
-                        "een bericht": {"value": _EXAMPLE},
-                        "een lijst": {"value": [_EXAMPLE]},
-                    },
-                }
-            },
-        }
-    },
+    summary="Berichten aanleveren",
+    openapi_extra=_BODY,
+    operation_id="send_posts",
 )
-async def accept(request: Request, context: Ctx, sender: Sender) -> Accepted:
-    """Take posts into the log."""
-    rate = context.config.posts_per_minute
-    if sender.source is not None and sender.source.rate_per_minute is not None:
-        rate = sender.source.rate_per_minute
-    client = f"posts:{sender.key}"
-    context.look(client, rate)
-    body = await request.body()
-    signature = b""
-    if "x-triage-signature" in request.headers and sender.source is not None:
-        signature = await run_in_threadpool(signature_of, sender.source, request.headers, body)
-    read = await run_in_threadpool(_read, body, context.clock())
-    context.limits.charge(client, len(read.ids), per_minute=rate, now=time.monotonic())
-    await run_in_threadpool(_append, context, read, signature)
-    return Accepted(ids=read.ids)
+async def send(sent: Annotated[_Sent, Depends(_sender)], service: AService) -> Accepted:
+    """Neem één bericht of een lijst van berichten aan.
 
-
-def _append(context: Context, read: _Read, signature: bytes) -> None:
-    # A signed request sent again must not bring back the text of before an edit.
-    now = time.monotonic()
-    if signature and context.seen.has(signature, now=now):
-        return
-    context.log.append(Topic.POSTS, read.records)
-    if signature:
-        context.seen.add(signature, until=now + 2 * WINDOW_SECONDS)
-
-
-def _read(body: bytes, received_at: datetime) -> _Read:
-    """Read one post or a list of them. Raises 400, 413 and 422, with all that is wrong."""
-    many = body.lstrip()[:1] == b"["
+    Het antwoord 202 komt pas als alle berichten op schijf in de stroom staan. Is er in een lijst
+    één bericht onjuist, dan wordt er geen enkel bericht aangenomen en noemt het antwoord elke
+    fout. Dezelfde berichten nog eens sturen kan geen kwaad: zelfde id en zelfde inhoud telt als
+    herhaling, zelfde id en andere inhoud als wijziging.
+    """
+    caller, body = sent.caller, sent.body
+    bucket, rate = f"berichten:{caller.name}", caller.posts_per_minute
+    if wait := service.buckets.wait(bucket, rate, now=time.monotonic()):
+        raise slow_down(wait)
+    limit = service.config.list_limit
+    decoded = await service.pools.ingest(decode, body, received_at=clock(), limit=limit)
+    cost = max(1, len(decoded.records), len(decoded.faults))
+    service.buckets.take(bucket, rate, cost=cost, now=time.monotonic())
+    if decoded.faults:
+        raise _refusal(decoded.malformed, decoded.faults)
+    # A signed request that somebody sends again must not bring back the text of before an edit.
+    if sent.signature and service.seen.has(sent.signature, now=time.monotonic()):
+        return Accepted(ids=list(decoded.ids))
     try:
-        items: list[Any] = parse_list(body) if many else [parse_object(body)]
-    except InvalidPost as error:
-        status = 422 if error.reason == _NO_POST else 400
-        raise Problem(status, str(error), errors=[_fault(error, None)]) from None
-    if not items:
-        raise Problem(422, "lege lijst", errors=[fault("", "leeg")])
-    if len(items) > POSTS_LIMIT:
-        raise Problem(413, f"hooguit {POSTS_LIMIT} berichten per verzoek")
-    ids: list[str] = []
-    records: list[NewRecord] = []
-    faults = []
-    for index, item in enumerate(items):
-        try:
-            post, record = _post(item, received_at)
-        except InvalidPost as error:
-            faults.append(_fault(error, index if many else None))
-        else:
-            ids.append(post.id)
-            records.append(record)
-    if faults:
-        raise Problem(
-            422, f"{len(faults)} van {len(items)} berichten niet goed, niets opgenomen",
-            errors=faults,
-        )
-    return _Read(ids, records)
+        await service.pools.ingest(service.log.append, Topic.POSTS, decoded.records)
+    except Unavailable:
+        service.metrics.backoff("log")
+        raise unavailable("de stroom van berichten") from None
+    except InvalidPost:
+        raise Problem(422, "een bericht is groter dan de stroom toestaat") from None
+    if sent.signature:
+        service.seen.add(sent.signature, until=time.monotonic() + 2 * SIGNATURE_SECONDS)
+    return Accepted(ids=list(decoded.ids))
 
 
-def _post(item: object, received_at: datetime) -> tuple[Post, NewRecord]:
-    if not isinstance(item, dict):
-        raise InvalidPost("", _NO_POST)
-    post = Post.from_mapping(item, received_at=received_at)
-    return post, new_record(post)
+def _refusal(malformed: bool, faults: tuple[Any, ...]) -> Problem:  # noqa: FBT001 - one caller
+    if malformed:
+        return Problem(400, "de inhoud is geen geldige JSON", errors=faults)
+    return Problem(422, "er is geen bericht aangenomen", errors=faults)
 
 
-def _fault(error: InvalidPost, index: int | None) -> dict[str, Any]:
-    return fault(error.field, error.reason, index=index, offset=error.offset)
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read a body and count while it comes, whatever the sender announced. Raises Problem."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit + DRAIN_BYTES:
+        raise too_large(limit)
+    body = bytearray()
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= limit:
+                    body += chunk
+                elif size > limit + DRAIN_BYTES:
+                    break
+    except TimeoutError:
+        raise Problem(408, "de inhoud kwam te langzaam binnen") from None
+    if size > limit:
+        raise too_large(limit)
+    return bytes(body)
 
 
-def post_component() -> dict[str, Any]:
-    """Give the schema of a post as a component of the OpenAPI."""
-    schema = post_schema()
-    return {name: value for name, value in schema.items() if name not in {"$schema", "$id"}}
+def too_large(limit: int) -> Problem:
+    """Say that a body is too large; the connection ends, the rest is not read."""
+    return Problem(413, f"de inhoud is groter dan {limit} bytes", headers={"Connection": "close"})

@@ -1,127 +1,106 @@
-"""The description of the API: what FastAPI can't know is added here."""
+"""Completes the description of the API: credentials, errors, what FastAPI cannot know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, Final
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-
-from triage import __version__
-from triage.schema import POST
+from triage.web.config import Scope
+from triage.web.models import ProblemOut
 from triage.web.problems import MEDIA_TYPE, TITLES
 
-_DESCRIPTION: Final = """\
-Berichten aanleveren, wachtrijen lezen en tickets afhandelen.
-
-Tijden zijn volgens RFC 3339. Fouten zijn `application/problem+json` (RFC 9457): `errors` noemt per \
-fout het veld, de reden en waar bekend de plaats, nooit de tekst van een burger.
-"""
-_TAGS: Final = [
-    {"name": "berichten", "description": "Berichten aanleveren"},
-    {"name": "wachtrijen", "description": "Wat er per team wacht"},
-    {"name": "tickets", "description": "Oppakken, afhandelen, verbeteren"},
-    {"name": "gebeurtenissen", "description": "Volgen wat er gebeurt"},
-    {"name": "beheer", "description": "Voor wie de dienst draaiend houdt"},
-]
-_FAULT: Final = {
-    "type": "object",
-    "required": ["index", "field", "reason", "offset"],
-    "properties": {
-        "index": {"type": ["integer", "null"], "description": "Plaats in de lijst, vanaf 0"},
-        "field": {"type": "string", "description": "Pad van het veld; leeg: het geheel"},
-        "reason": {"type": "string"},
-        "offset": {"type": ["integer", "null"], "description": "Byte waar het lezen stopte"},
+TAGS: Final = (
+    {"name": "berichten", "description": "Berichten van burgers aanleveren."},
+    {"name": "wachtrijen", "description": "Hoe de teams ervoor staan en wat er wacht."},
+    {"name": "tickets", "description": "Eén ticket lezen en behandelen."},
+    {"name": "beheer", "description": "Of de dienst leeft en hoe het gaat."},
+)
+_SCHEMES: Final = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Een token met de rechten read, act of ingest, of dat van een bron.",
+    },
+    "wachtwoord": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Voor browsers: het token als wachtwoord, met een naam naar keuze.",
+    },
+    "handtekening": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Triage-Signature",
+        "description": (
+            "Voor bronnen die ondertekenen: `sha256=` en de HMAC-SHA256 in hex over "
+            "`X-Triage-Timestamp`, een punt en de inhoud. Samen met `X-Triage-Source` (de naam "
+            "van de bron) en `X-Triage-Timestamp` (seconden sinds 1970, hooguit vijf minuten oud)."
+        ),
     },
 }
-_PROBLEM: Final = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "errors"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {"type": "array", "items": _FAULT},
-        "code": {
-            "type": "string",
-            "enum": ["claimed", "stale-token", "not-claimed", "resolved"],
-            "description": "Bij 409: waarom",
-        },
-        "holder": {
-            "type": ["object", "null"],
-            "description": "Bij 409: wie het ticket heeft, en tot wanneer",
-            "properties": {
-                "owner": {"type": "string"},
-                "until": {"type": "string", "format": "date-time"},
-            },
-        },
-    },
-}
-_RETRY: Final = {
-    "Retry-After": {"description": "Seconden", "schema": {"type": "integer", "minimum": 1}}
-}
+_METHODS: Final = frozenset({"get", "post"})
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems that a route may answer with."""
-    return {status: _problem(status) for status in statuses}
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the document with everything that our routes answer."""
+    document["tags"] = list(TAGS)
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = dict(_SCHEMES)
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    problem = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["ProblemOut"] = problem
+    for path, method, operation in _operations(document):
+        _complete_operation(path, method, operation)
+    return document
 
 
-def _problem(status: int) -> dict[str, Any]:
-    faults = (
-        [{"index": 0, "field": "text", "reason": "ontbreekt", "offset": None}]
-        if status in {400, 422}
-        else []
-    )
-    example: dict[str, Any] = {
-        "type": f"/api/docs#fout-{status}",
-        "title": TITLES[status],
-        "status": status,
-        "detail": "",
-        "errors": faults,
-    }
-    if status == 409:  # noqa: PLR2004 - Conflict
-        example |= {
-            "code": "claimed",
-            "holder": {"owner": "m.jansen", "until": "2026-11-26T12:15:00+00:00"},
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in _METHODS:
+                yield path, method, operation
+
+
+def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    for status in _errors_of(path, method):
+        headers = {"Retry-After": _RETRY} if status in _LATER else {}
+        responses[str(status)] = {
+            "description": TITLES[status],
+            **({"headers": headers} if headers else {}),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
         }
-    answer: dict[str, Any] = {
-        "description": TITLES[status],
-        "content": {
-            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
-        },
-    }
-    if status in {429, 503}:
-        answer["headers"] = _RETRY
-    return answer
+    if path.startswith("/api/v1/"):
+        operation["security"] = [{"token": []}, {"wachtwoord": []}]
+        operation["x-scope"] = _scope_of(path, method)
+    if path == "/api/v1/posts":
+        operation["security"].append({"handtekening": []})
 
 
-def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Give what FastAPI calls for the description; it's made once."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _complete(
-                get_openapi(
-                    title="triage",
-                    version=__version__,
-                    description=_DESCRIPTION,
-                    routes=app.routes,
-                    tags=_TAGS,
-                )
-            )
-        return app.openapi_schema
-
-    return openapi
+_LATER: Final = frozenset({429, 503})
+_RETRY: Final = {
+    "description": "Na hoeveel seconden het weer kan.",
+    "schema": {"type": "integer", "minimum": 1},
+}
 
 
-def _complete(description: dict[str, Any]) -> dict[str, Any]:
-    schemas = description.setdefault("components", {}).setdefault("schemas", {})
-    schemas.pop("HTTPValidationError", None)
-    schemas.pop("ValidationError", None)
-    schemas["Problem"] = _PROBLEM
-    schemas["Post"] = {name: value for name, value in POST.items() if name != "$schema"}
-    schemas["Post"].pop("$id", None)
-    return description
+def _errors_of(path: str, method: str) -> list[int]:
+    if not path.startswith("/api/v1/"):
+        return [503] if path == "/readyz" else []
+    errors = [401, 403, 422, 429, 503]
+    if path != "/api/v1/posts":
+        errors.append(404)
+    if method == "post":
+        errors += [400, 408, 413, 415]
+    if method == "post" and path != "/api/v1/posts":
+        errors.append(409)
+    return sorted(errors)
+
+
+def _scope_of(path: str, method: str) -> str:
+    if path == "/api/v1/posts":
+        return Scope.INGEST.value
+    return (Scope.ACT if method == "post" else Scope.READ).value

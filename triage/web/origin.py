@@ -36,8 +36,15 @@ def check_origin(scope: Scope, headers: Headers, *, is_open: bool) -> None:
     if site not in {"same-origin", "none"}:
         raise Problem(403, "een andere website mag hier niets doen")
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and _netloc(origin) != headers.get("host", "").lower():
         raise Problem(403, "een andere website mag hier niets doen")
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _hostname(host: str) -> str:

@@ -54,7 +54,7 @@ class Fault:
     offset: int | None = None
 
 
-class Problem(Exception):  # noqa: N818 - the name of the thing in RFC 9457
+class Problem(Exception):
     """An answer that says what is wrong; raise it anywhere below the door."""
 
     def __init__(

@@ -1,125 +1,139 @@
-"""Reading queues, and taking the next ticket of one."""
+"""How the queues stand, and what waits in them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
+from triage.errors import NotFound
 from triage.queue import Depth
 from triage.route import Profile
-from triage.ticket import URGENCIES
-from triage.web.auth import Actor, Reader
-from triage.web.context import Context, Ctx, OfOrg
-from triage.web.openapi import errors
-from triage.web.problems import wrong
-from triage.web.requests import IdempotencyKey, request_id
-from triage.web.schemas import (
-    ClaimBody,
-    DepthOut,
+from triage.ticket import org_of
+from triage.web.auth import needs
+from triage.web.background import clock
+from triage.web.config import Scope
+from triage.web.models import (
     QueuesOut,
     TeamOut,
     TicketOut,
     TicketsOut,
+    team_out,
     ticket_out,
 )
+from triage.web.state import AProfile, AService, Service, profile_of
 
-router: Final = APIRouter(prefix="/api/v1", tags=["wachtrijen"])
+router: Final = APIRouter(prefix="/api/v1", dependencies=[Depends(needs(Scope.READ))])
 
-#: The last place in a queue that can be asked for.
-_FAR: Final = 1_000_000
-TeamName = Annotated[str, Path(max_length=100, examples=["webcare"])]
-
-
-@router.get(
-    "/queues",
-    summary="Hoe de wachtrijen ervoor staan",
-    responses=errors(401, 403, 404, 422, 429, 503),
-)
-def queues(context: Ctx, profile: OfOrg, _: Reader) -> QueuesOut:
-    """Give every team of an organisation, in the order of its profile."""
-    return queues_of(context, profile)
+#: The most tickets in one answer.
+PAGE_LIMIT: Final = 500
+TeamPath = Annotated[
+    str, Path(description="De sleutel van een team.", examples=["openbare-ruimte"])
+]
+TicketPath = Annotated[
+    str, Path(description="Het id van een ticket.", examples=["gemeente.lyd75vaw3bgzowvj"])
+]
 
 
-def queues_of(context: Context, profile: Profile) -> QueuesOut:
-    """Give the queues as they stand now."""
-    by_team: dict[str, list[Depth]] = {team: [] for team in profile.teams}
-    for depth in context.queue.stats(profile.org, now=context.clock()):
-        # A team that the profile lost may still have tickets: someone must see them.
+async def queues_of(service: Service, profile: Profile) -> QueuesOut:
+    """Give the queues of an organisation: all of its teams, and those that only tickets know."""
+    at = clock()
+    depths = await service.pools.desk(service.queue.stats, profile.org, now=at)
+    by_team: dict[str, list[Depth]] = {key: [] for key in profile.teams}
+    for depth in depths:
         by_team.setdefault(depth.team, []).append(depth)
+    teams = [team_out(key, name_of(profile, key), found) for key, found in by_team.items()]
     return QueuesOut(
         org=profile.org,
-        teams=[
-            TeamOut(
-                team=team,
-                name=profile.teams[team].name if team in profile.teams else team,
-                urgencies=[
-                    DepthOut(
-                        urgency=depth.urgency,
-                        depth=depth.depth,
-                        breached=depth.breached,
-                        oldest_due=depth.oldest_due,
-                    )
-                    for depth in sorted(depths, key=lambda d: URGENCIES.index(d.urgency))
-                ],
-            )
-            for team, depths in by_team.items()
-        ],
+        name=profile.name,
+        at=at,
+        depth=sum(team.depth for team in teams),
+        breached=sum(team.breached for team in teams),
+        teams=teams,
     )
+
+
+def name_of(profile: Profile, team: str) -> str:
+    """Give the name of a team; its key where the profile no longer knows it."""
+    return profile.teams[team].name if team in profile.teams else team
+
+
+async def team_of(service: Service, profile: Profile, team: str) -> TeamOut:
+    """Give how a team stands. Raises NotFound for one that is nowhere."""
+    for found in (await queues_of(service, profile)).teams:
+        if found.team == team:
+            return found
+    raise NotFound("dit team bestaat niet bij deze organisatie")
+
+
+@router.get("/queues", tags=["wachtrijen"], summary="Alle wachtrijen", operation_id="queues")
+async def queues(service: AService, profile: AProfile) -> QueuesOut:
+    """Geef per team en urgentie hoeveel er wacht, wat als eerste moet en hoeveel te laat is."""
+    return await queues_of(service, profile)
 
 
 @router.get(
     "/queues/{team}/tickets",
-    summary="De open tickets van een team, meest dringend eerst",
-    responses=errors(401, 403, 404, 422, 429, 503),
+    tags=["wachtrijen"],
+    summary="De tickets van een team",
+    operation_id="team_tickets",
 )
-def tickets(  # noqa: PLR0913, PLR0917 - a page of a queue of an organisation, read by someone
-    team: TeamName,
-    context: Ctx,
-    profile: OfOrg,
-    _: Reader,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    offset: Annotated[int, Query(ge=0, le=_FAR)] = 0,
+async def tickets(
+    service: AService,
+    profile: AProfile,
+    team: TeamPath,
+    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> TicketsOut:
-    """Give a page of a team's queue; the text of posts is personal data."""
-    check_team(profile, team)
-    found = context.queue.list(
-        profile.org, team, now=context.clock(), limit=limit, offset=offset
+    """Geef de open tickets van een team: kritiek eerst, dan wat het eerst klaar moet zijn."""
+    if team not in profile.teams:
+        await team_of(service, profile, team)
+    found = await service.pools.desk(
+        service.queue.list, profile.org, team, now=clock(), limit=limit, offset=offset
     )
-    return TicketsOut(org=profile.org, team=team, tickets=[ticket_out(one) for one in found])
+    return TicketsOut(
+        org=profile.org,
+        team=team,
+        limit=limit,
+        offset=offset,
+        tickets=[ticket_out(ticket) for ticket in found],
+    )
 
 
-@router.post(
-    "/queues/{team}/claim",
-    summary="Pak het eerste vrije ticket van een team op",
-    response_model=TicketOut,
+@router.get("/tickets/{ticket}", tags=["tickets"], summary="Eén ticket", operation_id="get_ticket")
+async def one(service: AService, ticket: TicketPath) -> TicketOut:
+    """Geef een ticket met zijn geschiedenis."""
+    profile_of(service, org_of(ticket))
+    return ticket_out(await service.pools.desk(service.queue.get, ticket, now=clock()))
+
+
+@router.get(
+    "/events",
+    tags=["wachtrijen"],
+    summary="Wijzigingen volgen",
+    operation_id="events",
+    response_class=StreamingResponse,
     responses={
-        204: {"description": "Er wacht geen vrij ticket"},
-        **errors(400, 401, 403, 404, 415, 422, 429, 503),
+        200: {
+            "description": "Een stroom van gebeurtenissen (server-sent events).",
+            "content": {
+                "text/event-stream": {
+                    "example": 'event: ticket\ndata: {"type": "claimed"}\nid: 1:2.0\n'
+                }
+            },
+        }
     },
 )
-def claim_next(  # noqa: PLR0913, PLR0917 - the same, by whom and how long
-    team: TeamName,
-    body: ClaimBody,
-    context: Ctx,
-    profile: OfOrg,
-    caller: Actor,
-    key: IdempotencyKey = None,
-) -> TicketOut | Response:
-    """Lease the most urgent ticket that nobody has."""
-    check_team(profile, team)
-    ticket = context.queue.claim_next(
-        profile.org,
-        team,
-        owner=body.owner,
-        seconds=body.seconds or context.config.lease_seconds,
-        now=context.clock(),
-        request=request_id(caller, "claim-next", f"{profile.org}/{team}", key),
+async def events(request: Request, service: AService, profile: AProfile) -> Response:
+    """Volg wat er met tickets gebeurt, zonder tekst en zonder namen van burgers.
+
+    Elke gebeurtenis heet `ticket` en is dezelfde als in de stroom `triage.assessed`. Bij `resync`
+    is er iets gemist: lees de wachtrijen dan opnieuw. Wie opnieuw verbindt met `Last-Event-ID`
+    krijgt wat er intussen gebeurde.
+    """
+    last_id = request.headers.get("last-event-id", "")
+    client = service.hub.join(profile.org)
+    return StreamingResponse(
+        service.hub.stream(profile.org, client, last_id), media_type="text/event-stream"
     )
-    return Response(status_code=204) if ticket is None else ticket_out(ticket, fenced=True)
-
-
-def check_team(profile: Profile, team: str) -> None:
-    """Refuse a team that the organisation doesn't have."""
-    if team not in profile.teams:
-        raise wrong("team", "onbekend team")

@@ -1,4 +1,4 @@
-"""Runs the application until SIGTERM or Ctrl-C."""
+"""Runs the app under uvicorn until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,65 +15,77 @@ import uvicorn
 from fastapi import FastAPI
 
 from triage.errors import Refused
-from triage.web.context import Context
+from triage.web.config import check_exposure
+from triage.web.state import Service
 
 _log = structlog.get_logger()
 
-#: How long open requests may take to end after SIGTERM, in seconds.
+#: How long requests under way may take after SIGTERM, in seconds.
 GRACE_SECONDS: Final = 5
-#: Connections at once; over this 503 is answered at once.
-CONNECTIONS: Final = 1000
+#: The largest head of a request, in bytes.
+HEAD_BYTES: Final = 32 * 1024
+#: Connections at a time; the next is told to come back.
+CONNECTION_LIMIT: Final = 1000
+IDLE_SECONDS: Final = 15
 
 
 class _Server(uvicorn.Server):
-    """Tells the streams to end as soon as a signal comes: they would hold us for all the grace."""
+    """Ends event streams at the first signal: they would hold up the stop until its time is up."""
 
-    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._context = context
+        self._service = service
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note the signal, as uvicorn does."""
-        self._context.stopping.set()
+        self._service.hub.stop()
         super().handle_exit(sig, frame)
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Refused where the address can't be had."""
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises Refused for an address that can't be had, or that is open to others without tokens.
+    """
+    service: Service = app.state.service
+    check_exposure(service.config, host)
     config = uvicorn.Config(
         app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
         log_config=None,
-        log_level="critical",  # a trace may hold what a citizen wrote; see triage.web.guard
+        log_level="critical",  # its traces may hold what a citizen wrote; see triage.web.door
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=CONNECTION_LIMIT,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=15,
-        h11_max_incomplete_event_size=32 * 1024,
-        ws="none",
+        h11_max_incomplete_event_size=HEAD_BYTES,
     )
-    with _listening(host, port) as listener, _signals_kept():
-        _log.info("serving", host=host, port=listener.getsockname()[1])
-        _Server(config, app.state.context).run(sockets=[listener])
-    _log.info("served")
+    with _listening(host, port) as listener, _signals_survived():
+        port = listener.getsockname()[1]
+        _log.info("serving", host=host, port=port, open=service.config.open)
+        _Server(config, service).run(sockets=[listener])
+    _log.info("stopped")
 
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=512)
+        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=512)
     except OSError as error:
-        message = f"poort {port} op {host}: {error.strerror}"
-        raise Refused(message) from None
+        raise Refused(f"poort {port} op {host}: {error.strerror}") from None
     with listener:
         yield listener
 
 
 @contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Let uvicorn's second raise of a signal pass: we still have stores to close."""
+def _signals_survived() -> Iterator[None]:
+    """Outlive the signal that uvicorn raises once more at its end: there are stores to close."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -18,6 +18,7 @@ from triage.web.background import Publisher
 from triage.web.config import WebConfig
 from triage.web.events import Hub
 from triage.web.limits import Buckets
+from triage.web.seen import Seen
 from triage.web.threads import Pools
 
 
@@ -35,6 +36,7 @@ class Service:
     publisher: Publisher
     hub: Hub
     buckets: Buckets
+    seen: Seen
     templates: Environment
 
 

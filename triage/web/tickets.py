@@ -1,274 +1,314 @@
-"""What people do to a ticket.
+"""What people do to tickets.
 
-A decision (resolve, correct, reassign, escalate) is on disk in the store, with its event in the
-outbox, before its 200; and in the outcomes log too, unless that does not answer (see ``outbox``).
+An action is stored in the queue and its event in the store's outbox, in one atomic step; before
+the answer the relay brings it to the outcomes log as well (``Publisher.flush``). When the log does
+not answer the action stands all the same, and the relay brings it later.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from triage.errors import Conflict, InvalidPost, NotFound
 from triage.post import Post
-from triage.profiles import INTENTS, TOPICS
 from triage.queue import Change
 from triage.route import Profile
-from triage.ticket import UNKNOWN, URGENCIES, Ticket, Urgency, org_of
-from triage.web.auth import Actor, Reader
-from triage.web.context import Context, Ctx
-from triage.web.openapi import errors
-from triage.web.problems import Problem, wrong
-from triage.web.queues import check_team
-from triage.web.requests import IdempotencyKey, request_id
-from triage.web.schemas import (
-    ClaimBody,
-    ClaimOut,
-    CorrectBody,
-    EscalateBody,
-    ReassignBody,
-    ReleaseBody,
-    RenewBody,
-    ResolveBody,
+from triage.ticket import Ticket, Urgency, org_of
+from triage.web.auth import Caller, needs
+from triage.web.background import clock
+from triage.web.config import Scope
+from triage.web.models import (
+    ClaimedOut,
+    ClaimedTicketOut,
+    ClaimRequest,
+    CorrectRequest,
+    EscalateRequest,
+    ReassignRequest,
+    ReleaseRequest,
+    RenewRequest,
+    ResolveRequest,
     TicketOut,
-    claim_out,
     ticket_out,
 )
+from triage.web.problems import Fault, Problem
+from triage.web.queues import TeamPath, TicketPath, team_of
+from triage.web.state import AProfile, AService, Service, profile_of
 
-router: Final = APIRouter(prefix="/api/v1/tickets/{ticket}", tags=["tickets"])
-TicketId = Annotated[str, Path(max_length=120, examples=["gemeente.lyd75vaw3bgzowvj"])]
-_ERRORS: Final = errors(400, 401, 403, 404, 409, 415, 422, 429, 503)
+router: Final = APIRouter(prefix="/api/v1")
 
-
-@router.get("", summary="Eén ticket, met zijn geschiedenis", responses=errors(
-    401, 403, 404, 422, 429, 503
-))
-def read(ticket: TicketId, context: Ctx, _: Reader) -> TicketOut:
-    """Give one ticket."""
-    return ticket_out(_get(context, ticket))
+_T = TypeVar("_T")
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-@router.post("/claim", summary="Pak dit ticket op", responses=_ERRORS)
-def claim(
-    ticket: TicketId, body: ClaimBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
-) -> TicketOut:
-    """Lease this ticket; the answer holds the token that later actions need."""
-    _profile(context, ticket)
-    with _Holder(context, ticket):
-        claimed = context.queue.claim(
-            ticket,
-            owner=body.owner,
-            seconds=body.seconds or context.config.lease_seconds,
-            now=context.clock(),
-            request=request_id(caller, "claim", ticket, key),
-        )
-    return ticket_out(claimed, fenced=True)
+async def _request_id(
+    request: Request,
+    caller: Annotated[Caller, Depends(needs(Scope.ACT))],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description=(
+                "Kies er een per handeling: wie na een verbroken verbinding hetzelfde nog eens "
+                "stuurt, krijgt het eerste antwoord en er gebeurt niets dubbel. Geldt tien minuten."
+            ),
+            examples=["7f8b0c1e"],
+        ),
+    ] = None,
+) -> str:
+    """Name a request: by the caller's own key where it gave one, else by a random id."""
+    if idempotency_key is None:
+        return uuid.uuid4().hex
+    if not _KEY.fullmatch(idempotency_key):
+        fault = Fault(field="Idempotency-Key", reason="geen 1 tot 200 tekens zonder spaties")
+        raise Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
+    action = request.scope["route"].path.rpartition("/")[2]
+    parts = f"{action}\x00{caller.name}\x00{idempotency_key}"
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
-@router.post("/renew", summary="Houd dit ticket langer", responses=_ERRORS)
-def renew(
-    ticket: TicketId, body: RenewBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
-) -> ClaimOut:
-    """Prolong a lease from now on."""
-    _profile(context, ticket)
-    with _Holder(context, ticket):
-        lease = context.queue.renew(
-            ticket,
-            token=body.token,
-            seconds=body.seconds or context.config.lease_seconds,
-            now=context.clock(),
-            request=request_id(caller, "renew", ticket, key),
-        )
-    return claim_out(lease, fenced=True)
+RequestId = Annotated[str, Depends(_request_id)]
 
 
-@router.post("/release", summary="Geef dit ticket terug", status_code=204, responses=_ERRORS)
-def release(
-    ticket: TicketId, body: ReleaseBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
-) -> Response:
-    """End a lease; the ticket keeps its place in the queue."""
-    _profile(context, ticket)
-    with _Holder(context, ticket):
-        context.queue.release(
-            ticket,
-            token=body.token,
-            now=context.clock(),
-            request=request_id(caller, "release", ticket, key),
-        )
-    return Response(status_code=204)
+# -- claims --------------------------------------------------------------------------------------
 
 
-@router.post("/resolve", summary="Handel dit ticket af", responses=_ERRORS)
-def resolve(
-    ticket: TicketId, body: ResolveBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
-) -> TicketOut:
-    """Close a ticket; needs the token of its claim."""
-    _profile(context, ticket)
-    change = Change(outcome=body.outcome, note=body.note or None)
-    return _decide(
-        context,
-        ticket,
-        context.queue.resolve,
-        change,
-        token=body.token,
-        by=body.by,
-        request=request_id(caller, "resolve", ticket, key),
+@router.post(
+    "/queues/{team}/claim",
+    tags=["wachtrijen"],
+    summary="Het volgende ticket oppakken",
+    operation_id="claim_next",
+    responses={204: {"description": "Er ligt niets dat vrij is."}},
+    response_model=ClaimedTicketOut,
+)
+async def claim_next(
+    service: AService, profile: AProfile, team: TeamPath, body: ClaimRequest, request: RequestId
+) -> ClaimedTicketOut | Response:
+    """Pak het eerste vrije ticket van een team op."""
+    if team not in profile.teams:
+        await team_of(service, profile, team)
+    ticket = await service.pools.desk(
+        service.queue.claim_next,
+        profile.org,
+        team,
+        owner=body.owner,
+        seconds=body.seconds or service.config.lease_seconds,
+        now=clock(),
+        request=request,
     )
+    return _claimed(ticket) if ticket else Response(status_code=204)
 
 
-@router.post("/correct", summary="Verbeter onderwerp, urgentie of bedoeling", responses=_ERRORS)
-def correct(
-    ticket: TicketId, body: CorrectBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
+@router.post("/tickets/{ticket}/claim", tags=["tickets"], summary="Oppakken", operation_id="claim")
+async def claim(
+    service: AService, ticket: TicketPath, body: ClaimRequest, request: RequestId
+) -> ClaimedTicketOut:
+    """Pak een ticket op: tot `until` is het van `owner`, die met `token` handelt."""
+    claimed = await _act(
+        service,
+        ticket,
+        service.queue.claim,
+        owner=body.owner,
+        seconds=body.seconds or service.config.lease_seconds,
+        request=request,
+    )
+    return _claimed(claimed)
+
+
+@router.post(
+    "/tickets/{ticket}/renew", tags=["tickets"], summary="Claim verlengen", operation_id="renew"
+)
+async def renew(
+    service: AService, ticket: TicketPath, body: RenewRequest, request: RequestId
+) -> ClaimedOut:
+    """Verleng een claim die nog geldt."""
+    kept = await _act(
+        service,
+        ticket,
+        service.queue.renew,
+        token=body.token,
+        seconds=body.seconds or service.config.lease_seconds,
+        request=request,
+    )
+    return ClaimedOut(token=kept.token, owner=kept.owner, until=kept.until)
+
+
+@router.post(
+    "/tickets/{ticket}/release",
+    tags=["tickets"],
+    summary="Claim teruggeven",
+    operation_id="release",
+    status_code=204,
+)
+async def release(
+    service: AService, ticket: TicketPath, body: ReleaseRequest, request: RequestId
+) -> None:
+    """Geef een claim terug; het ticket blijft liggen waar het lag."""
+    await _act(service, ticket, service.queue.release, token=body.token, request=request)
+
+
+# -- outcomes ------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/tickets/{ticket}/resolve", tags=["tickets"], summary="Afhandelen", operation_id="resolve"
+)
+async def resolve(
+    service: AService, ticket: TicketPath, body: ResolveRequest, request: RequestId
 ) -> TicketOut:
-    """Set what the model got wrong; another urgency gives another due time."""
-    profile = _profile(context, ticket)
+    """Sluit een ticket; dat vraagt om de claim, ook als die net verlopen is."""
+    change = Change(outcome=body.outcome, note=body.note)
+    return await _decide(service, ticket, service.queue.resolve, change, body, request)
+
+
+@router.post(
+    "/tickets/{ticket}/correct", tags=["tickets"], summary="Verbeteren", operation_id="correct"
+)
+async def correct(
+    service: AService, ticket: TicketPath, body: CorrectRequest, request: RequestId
+) -> TicketOut:
+    """Zet onderwerp, urgentie of bedoeling recht; een andere urgentie geeft een nieuwe tijd.
+
+    De tijd telt vanaf de ontvangst van het bericht. Is het ticket opgepakt, dan is `token` nodig.
+    """
     if body.topic is None and body.urgency is None and body.intent is None:
-        raise wrong("", "noem topic, urgency of intent")
-    if body.topic is not None and body.topic not in {*TOPICS, UNKNOWN}:
-        raise wrong("topic", "onbekend onderwerp")
-    if body.intent is not None and body.intent not in INTENTS:
-        raise wrong("intent", "onbekende bedoeling")
-    if body.urgency is not None and body.urgency not in URGENCIES:
-        raise wrong("urgency", "onbekende urgentie")
+        raise _wrong("", "geef minstens een van topic, urgency en intent")
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
-    if urgency is not None:
-        now = _get(context, ticket)
-        due_at = due_of(profile, now, urgency, now.team, context.clock())
+    if urgency:
+        due_at = _due(await _read(service, ticket), urgency, service)
     change = Change(
-        topic=body.topic,
-        urgency=urgency,
-        intent=body.intent,
-        due_at=due_at,
-        note=body.note or None,
+        topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )
-    return _decide(
-        context,
-        ticket,
-        context.queue.correct,
-        change,
-        token=body.token,
-        by=body.by,
-        request=request_id(caller, "correct", ticket, key),
-    )
+    return await _decide(service, ticket, service.queue.correct, change, body, request)
 
 
-@router.post("/reassign", summary="Geef dit ticket aan een ander team", responses=_ERRORS)
-def reassign(
-    ticket: TicketId, body: ReassignBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
+@router.post(
+    "/tickets/{ticket}/reassign", tags=["tickets"], summary="Overdragen", operation_id="reassign"
+)
+async def reassign(
+    service: AService, ticket: TicketPath, body: ReassignRequest, request: RequestId
 ) -> TicketOut:
-    """Move a ticket; the citizen's waiting does not start again, it counts from receipt."""
-    profile = _profile(context, ticket)
-    check_team(profile, body.team)
-    now = _get(context, ticket)
-    due_at = due_of(profile, now, now.urgency, body.team, context.clock())
-    return _decide(
-        context,
-        ticket,
-        context.queue.reassign,
-        Change(team=body.team, due_at=due_at, note=body.note or None),
-        token=body.token,
-        by=body.by,
-        request=request_id(caller, "reassign", ticket, key),
-    )
+    """Geef een ticket aan een ander team; de claim eindigt, de tijd loopt door."""
+    _known_team(profile_of(service, org_of(ticket)), body.team)
+    change = Change(team=body.team, note=body.note)
+    return await _decide(service, ticket, service.queue.reassign, change, body, request)
 
 
-@router.post("/escalate", summary="Maak dit ticket kritiek", responses=_ERRORS)
-def escalate(
-    ticket: TicketId, body: EscalateBody, context: Ctx, caller: Actor, key: IdempotencyKey = None
+@router.post(
+    "/tickets/{ticket}/escalate", tags=["tickets"], summary="Escaleren", operation_id="escalate"
+)
+async def escalate(
+    service: AService, ticket: TicketPath, body: EscalateRequest, request: RequestId
 ) -> TicketOut:
-    """Raise a ticket to critical; while its team is closed the night team gets it."""
-    profile = _profile(context, ticket)
-    now, at = _get(context, ticket), context.clock()
-    team = now.team
-    found = profile.teams.get(team)
-    if found and Urgency.KRITIEK in found.night and not found.hours.is_open(at):
-        team = profile.night_team(team)
-    change = Change(
-        team=team if team != now.team else None,
-        urgency=Urgency.KRITIEK,
-        due_at=due_of(profile, now, Urgency.KRITIEK, team, at),
-        note=body.note or None,
-    )
-    return _decide(
-        context,
-        ticket,
-        context.queue.escalate,
-        change,
-        token=body.token,
-        by=body.by,
-        request=request_id(caller, "escalate", ticket, key),
-    )
+    """Maak een ticket kritiek.
 
-
-def due_of(
-    profile: Profile, ticket: Ticket, urgency: Urgency, team: str, now: datetime
-) -> datetime | None:
-    """Give the due time of a ticket that people changed; None where the team is unknown.
-
-    More urgent: the team gets its time from now, but never more than it had. Otherwise the time
-    counts from receipt, since the citizen has waited since then.
+    De tijd telt vanaf nu. Is het team dicht, dan gaat het ticket naar de nachtdienst.
     """
+    profile = profile_of(service, org_of(ticket))
+    if body.team is not None:
+        _known_team(profile, body.team)
+    stands = await _read(service, ticket)
+    now = clock()
+    team = on_duty(profile, body.team or stands.team, now)
+    change = Change(
+        team=team,
+        urgency=Urgency.KRITIEK,
+        due_at=profile.due(Urgency.KRITIEK, team, now),
+        note=body.note,
+    )
+    return await _decide(service, ticket, service.queue.escalate, change, body, request)
+
+
+def on_duty(profile: Profile, team: str, at: datetime) -> str:
+    """Give the team that takes a critical ticket: the night team while this one is closed."""
+    found = profile.teams.get(team) or profile.teams[profile.fallback]
+    if Urgency.KRITIEK in found.night and not found.hours.is_open(at):
+        return profile.night_team(found.key)
+    return found.key
+
+
+def _due(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
+    """Give when a ticket is due at another urgency, counted from its receipt."""
+    profile = profile_of(service, ticket.org)
     try:
         post = Post.from_mapping(ticket.post, received_at=ticket.created_at)
-    except InvalidPost:  # masked
+    except InvalidPost:  # its text was withdrawn
         post = None
-    try:
-        if urgency.rank < ticket.urgency.rank:
-            return min(profile.due(urgency, team, now, post=post), ticket.due_at)
-        if (urgency, team) == (ticket.urgency, ticket.team):
-            return None
-        return profile.due(urgency, team, ticket.created_at, post=post)
-    except NotFound:
-        return None
+    team = ticket.team if ticket.team in profile.teams else profile.fallback
+    return profile.due(urgency, team, ticket.created_at, post=post)
 
 
-def _decide(  # noqa: PLR0913 - who decides what, under which token and request
-    context: Context,
+def _known_team(profile: Profile, team: str) -> None:
+    if team not in profile.teams:
+        raise _wrong("team", "onbekend team")
+
+
+def _wrong(field: str, reason: str) -> Problem:
+    fault = Fault(field=field, reason=reason)
+    return Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
+
+
+# -- the way to the store ------------------------------------------------------------------------
+
+
+async def _read(service: Service, ticket: str) -> Ticket:
+    profile_of(service, org_of(ticket))
+    return await service.pools.desk(service.queue.get, ticket, now=clock())
+
+
+async def _act(
+    service: Service,
     ticket: str,
-    act: Callable[..., Ticket],
+    action: Callable[..., _T],
+    *given: Any,  # noqa: ANN401 - as the action takes them
+    **more: Any,  # noqa: ANN401 - the same
+) -> _T:
+    """Run an action; a conflict tells who has the ticket."""
+    profile_of(service, org_of(ticket))
+    try:
+        return await service.pools.desk(action, ticket, *given, now=clock(), **more)
+    except Conflict as error:
+        raise await _conflict(service, ticket, error) from None
+
+
+async def _decide(
+    service: Service,
+    ticket: str,
+    action: Callable[..., Ticket],
     change: Change,
-    *,
-    token: int | None,
-    by: str,
+    body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest,
     request: str,
 ) -> TicketOut:
-    with _Holder(context, ticket):
-        done = act(ticket, change, token=token, by=by, now=context.clock(), request=request)
-    context.outbox.flush()
-    return ticket_out(done)
+    """Run an action that ends in the outcomes log, and see that it gets there."""
+    decided = await _act(
+        service, ticket, action, change, token=body.token, by=body.owner, request=request
+    )
+    await service.publisher.flush()
+    return ticket_out(decided)
 
 
-class _Holder:
-    """Adds to a refusal who has the ticket."""
-
-    def __init__(self, context: Context, ticket: str) -> None:
-        self._context = context
-        self._ticket = ticket
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if not isinstance(error, Conflict):
-            return
-        holder: dict[str, Any] | None = None
-        try:
-            lease = self._context.queue.get(self._ticket, now=self._context.clock()).claim
-        except NotFound:
-            lease = None
-        if lease is not None:
-            holder = {"owner": lease.owner, "until": lease.until.isoformat()}
-        raise Problem(409, str(error), code=error.code, holder=holder) from None
+async def _conflict(service: Service, ticket: str, error: Conflict) -> Problem:
+    holder = None
+    try:
+        claim = (await _read(service, ticket)).claim
+    except NotFound:
+        claim = None
+    if claim:
+        holder = {"owner": claim.owner, "until": claim.until}
+    return Problem(409, str(error), code=error.code, holder=holder)
 
 
-def _profile(context: Context, ticket: str) -> Profile:
-    """Give the profile of the organisation that a ticket's id names. Raises a 404."""
-    return context.profile(org_of(ticket))
-
-
-def _get(context: Context, ticket: str) -> Ticket:
-    _profile(context, ticket)
-    return context.queue.get(ticket, now=context.clock())
+def _claimed(ticket: Ticket) -> ClaimedTicketOut:
+    claim = ticket.claim
+    if claim is None:  # an answer given again: the lease ended since
+        raise Problem(409, "deze claim geldt niet meer", code="not-claimed", holder=None)
+    return ClaimedTicketOut(
+        claim=ClaimedOut(token=claim.token, owner=claim.owner, until=claim.until),
+        ticket=ticket_out(ticket),
+    )

@@ -1,0 +1,142 @@
+"""The parts of the server that can be tested without one: cutting lists, limits, slow listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage.cli.web import web_config
+from triage.errors import Refused
+from triage.post import Post
+from triage.queue import Event
+from triage.queue.open import open_queue
+from triage.settings import Settings
+from triage.web.body import decode
+from triage.web.config import WebConfig
+from triage.web.events import BACKLOG, Hub
+from triage.web.limits import Buckets
+from triage.web.threads import Pool
+
+NOW: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+_JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+_POSTS: Final = st.lists(
+    st.fixed_dictionaries({"id": st.integers(1, 99), "text": st.text(max_size=30).map("x".__add__)})
+    | st.fixed_dictionaries({"id": st.just(1), "text": st.just('[{\\"a\\"}],'), "more": _JSON}),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(posts=_POSTS, indent=st.sampled_from([None, 1]), plain=st.booleans())
+def test_a_list_is_cut_where_json_cuts_it(
+    posts: list[dict[str, Any]],
+    indent: int | None,
+    plain: bool,  # noqa: FBT001 - drawn by hypothesis
+) -> None:
+    """Whatever stands in the posts, a list gives the same posts as reading them one by one."""
+    body = json.dumps(posts, indent=indent, ensure_ascii=plain).encode("utf-8", "replace")
+    read = decode(body, received_at=NOW, limit=10)
+    one_by_one = [Post.from_mapping(post, received_at=NOW).id for post in json.loads(body)]
+    assert not read.faults
+    assert list(read.ids) == one_by_one
+    assert len(read.records) == len(posts)
+
+
+@given(
+    body=st.binary(max_size=60).map(b"[".__add__)
+    | st.text(alphabet='[]{},"\\ 1a', max_size=40).map(str.encode)
+)
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    """No body raises anything: it gives posts, or faults with reasons."""
+    read = decode(body, received_at=NOW, limit=3)
+    assert bool(read.faults) is not bool(read.records)
+
+
+@given(
+    costs=st.lists(st.tuples(st.integers(1, 1000), st.floats(0, 30)), min_size=1, max_size=40),
+    rate=st.integers(1, 6000),
+)
+def test_a_bucket_gives_no_more_than_its_rate(costs: list[tuple[int, float]], rate: int) -> None:
+    """All that passes in a time fits the rate, the burst and one debt."""
+    buckets, now, taken, largest = Buckets(), 0.0, 0, 0
+    for cost, pause in costs:
+        now += pause
+        if not buckets.take("a", rate, cost=cost, now=now):
+            taken += cost
+            largest = max(largest, cost)
+    assert taken <= rate / 60 * (now + 30) + largest + 1
+
+
+def test_buckets_are_bounded() -> None:
+    """Any number of callers costs no more memory than the limit."""
+    buckets = Buckets(limit=10)
+    for number in range(100):
+        buckets.take(f"caller-{number}", 60, now=0.0)
+    assert len(buckets._levels) == 10
+
+
+def test_a_slow_listener_gets_resync_instead_of_a_backlog(tmp_path: Path) -> None:
+    """A listener that does not read holds a bounded number of events, and is told so after."""
+
+    async def listen() -> list[bytes]:
+        with open_queue(f"sqlite:///{tmp_path / 'triage.db'}") as queue:
+            hub = Hub(queue, ["leiden"], Pool(2))
+            client = hub.join("leiden")
+            for number in range(BACKLOG * 3):
+                client.offer(_event(number))
+            assert client.waiting.qsize() <= BACKLOG
+            stream = hub.stream("leiden", client, "")
+            frames = [await anext(stream) for _ in range(2)]
+            hub.stop()
+            return [*frames, *[frame async for frame in stream]]
+
+    assert any(b"event: resync" in frame for frame in asyncio.run(listen()))
+
+
+def _event(number: int) -> Any:
+    return Event(cursor=f"{number}.0", data={"id": str(number), "type": "created"})
+
+
+def _settings(tmp_path: Path, **more: Any) -> Settings:
+    return Settings(data=tmp_path, **more)
+
+
+def test_loopback_without_tokens_is_open(tmp_path: Path) -> None:
+    """Only an address of this machine is served without tokens."""
+    assert web_config(_settings(tmp_path), None).open
+    with pytest.raises(Refused, match="TRIAGE_API_TOKENS_FILE"):
+        web_config(_settings(tmp_path, host="0.0.0.0"), None)
+
+
+def test_tokens_and_sources_are_read(tmp_path: Path) -> None:
+    """Files become tokens and sources; nothing secret shows in their repr."""
+    secret = "een-geheim-van-genoeg-tekens"
+    tokens, sources = tmp_path / "t.json", tmp_path / "s.json"
+    tokens.write_text(
+        json.dumps({"tokens": [{"name": "a", "sha256": "ab" * 32, "scopes": ["read", "act"]}]})
+    )
+    sources.write_text(json.dumps({"sources": [{"name": "b", "hmac_secret": secret}]}))
+    config: WebConfig = web_config(
+        _settings(tmp_path, host="0.0.0.0", api_tokens_file=tokens, sources_file=sources), "/x"
+    )
+    assert not config.open
+    assert config.tokens[0].scopes == {"read", "act"}
+    assert config.sources["b"].hmac_secret == secret.encode()
+    assert config.metrics_dir == Path("/x")
+    assert timedelta(seconds=config.retention_seconds) == timedelta(days=7)
+    assert secret not in repr(config)
+    assert "abab" not in repr(config)
