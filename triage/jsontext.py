@@ -7,6 +7,7 @@ refuse half of an emoji pair, which a sender's mistake must not cost a citizen.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final, NoReturn
 
@@ -85,3 +86,22 @@ def _no_constant(_: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_constant=_no_constant, strict=False
 )
+
+
+def storable(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    r"""Give a JSON value as any store can keep it: half of an emoji pair and huge numbers mended.
+
+    >>> storable({"a": ["\ud83d!", 10**30]})
+    {'a': ['?!', '1000000000000000000000000000000']}
+    """
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return value

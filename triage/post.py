@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from triage.errors import InvalidPost
-from triage.jsontext import parse_object
+from triage.jsontext import parse_object, storable
 
 #: The largest post in bytes of JSON.
 SIZE_LIMIT: Final = 64 * 1024
@@ -105,7 +105,7 @@ class Post:
     geo: Geo | None = None
     #: The sender withdrew it: mask what stands in the queue.
     deleted: bool = False
-    #: Fields that we do not know, as they came.
+    #: Fields that we do not know, as they came (see ``storable``).
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -144,7 +144,11 @@ class Post:
             attachments=attachments,
             geo=_geo(data),
             deleted=deleted,
-            extra={name: value for name, value in data.items() if name not in FIELDS},
+            extra={
+                storable(name): storable(value)
+                for name, value in data.items()
+                if name not in FIELDS
+            },
         )
         if post.id:
             return post

@@ -13,10 +13,13 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from triage.pipeline import Pipeline, Received
-from triage.queue import Entry
+# The supervisor, which only looks at marks, starts without the language step.
+if TYPE_CHECKING:
+    from triage.pipeline import Pipeline, Received
+    from triage.queue import Entry
+
 
 #: How often a process may die on one post, judged alone, before the post is isolated.
 DEATHS: Final = 2

@@ -40,7 +40,7 @@ CHORES_SECONDS: Final = 0.5
 SLOW_SECONDS: Final = 1.0
 #: How far back outcomes are applied again after the store lost its last moments.
 RESTORE_SPAN: Final = timedelta(days=2)
-#: How long after the start a worker that has nothing to read has read all, in seconds.
+#: How long after the start a worker that is level with the log has its partitions, in seconds.
 SETTLED_SECONDS: Final = 15.0
 
 
@@ -82,6 +82,7 @@ class Worker:
         self._limit = self._policy.batch
         self._rejected_in_a_row = 0
         self._chores_due = 0.0
+        # Nobody knows at the start whether the store has just lost its last moments.
         self._restore_due = time.monotonic() + SETTLED_SECONDS
 
     def stop(self) -> None:
@@ -171,13 +172,13 @@ class Worker:
     def _chores(self, *, idle: bool) -> None:
         self._chores_due = time.monotonic() + CHORES_SECONDS
         self._stream.settle()
-        if idle:
-            self._stream.check()
-        # At the start nobody knows whether the store has just lost its last moments.
-        if self._stream.recovered() or (idle and time.monotonic() >= self._restore_due):
+        self._stream.check()
+        lag = self._log.lag()
+        self._metrics.lag(lag)
+        level = idle or sum(figure.records for figure in lag) <= self._policy.batch
+        if self._stream.recovered() or (level and time.monotonic() >= self._restore_due):
             self._restore()
         self._relay.step(self._clock())
-        self._metrics.lag(self._log.lag())
 
     def _restore(self) -> None:
         """Set right what people did in the moments that the store lost."""
@@ -194,4 +195,7 @@ class Worker:
     def _pause(self, error: Unavailable) -> None:
         _log.warning("waiting", reason=str(error))
         self._metrics.backoff()
+        if self._restore_due == math.inf:
+            # A store that went away may come back without its last moments.
+            self._restore_due = 0.0
         self._backoff.pause()

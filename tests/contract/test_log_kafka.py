@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -284,7 +285,11 @@ def test_a_topic_that_allows_less_gets_dead_letters_without_payload(store: LogSt
 def test_scram_opens_the_door(new_kafka_broker: Callable[..., KafkaBroker]) -> None:
     """With SCRAM the right password reads and writes; a wrong one is unavailable, and not told."""
     broker = new_kafka_broker(scram=True).start()
-    options = {"security_protocol": "SASL_PLAINTEXT", "username": SCRAM_USER, "partitions": 2}
+    options: dict[str, Any] = {
+        "security_protocol": "SASL_PLAINTEXT",
+        "username": SCRAM_USER,
+        "partitions": 2,
+    }
     for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256"):
         with open_log(
             broker.url,

@@ -34,7 +34,7 @@ def test_kills_of_worker_redis_and_broker_lose_nothing(
 @pytest.mark.slow
 def test_kills_of_up_lose_nothing(tmp_path: Path) -> None:
     """Kill -9 of ``triage up`` and its children, or of it alone: no post lost or double."""
-    report = run_sqlite(tmp_path, SqliteRun(posts=2_000, kills=4))
+    report = run_sqlite(tmp_path, SqliteRun(posts=2_000, kills=4, session_seconds=2))
     print(report.as_json())  # noqa: T201 - the figures, for whoever looks
     assert report.verdict is not None
     assert report.verdict.sound, report.verdict

@@ -6,8 +6,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
@@ -18,7 +18,7 @@ from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene, now, post
 from triage.cli.build import load_pipeline
 from triage.errors import InvalidPost
-from triage.log import NewRecord, Topic
+from triage.log import NewRecord, Record, Topic
 from triage.log.dead_letter import replayed
 from triage.pipeline import Pipeline, Received
 from triage.post import Post
@@ -237,26 +237,31 @@ def test_replays_do_not_make_headers_grow(scene: Scene, worker: Program) -> None
     """A letter that comes back five times has the headers of the first, and a count."""
     scene.append(b'{"id": "round", "text": 5}')
 
-    def latest() -> Any:
+    def latest() -> Record | None:
         own = [
             letter
             for letter in scene.log.scan(Topic.DEAD_LETTER)
             if (letter.value or b"").startswith(b'{"id": "round"')
         ]
-        return max(own, key=lambda letter: int(dict(letter.headers)["attempt"]), default=None)
+        return max(own, key=attempts, default=None)
 
     sizes = []
     for attempt in range(1, 6):
-        wait_until(
-            lambda attempt=attempt: (
-                (found := latest()) and dict(found.headers)["attempt"] == str(attempt).encode()
-            ),
-            why=worker.said,
-        )
+        wait_until(partial(_came_back, latest, attempt), why=worker.said)
         letter = latest()
-        sizes.append((len(letter.headers), len(letter.value)))
+        assert letter is not None
+        sizes.append((len(letter.headers), len(letter.value or b"")))
         scene.log.append(Topic.POSTS, [replayed(letter)])
     assert len(set(sizes)) == 1
+
+
+def attempts(letter: Record) -> int:
+    return int(dict(letter.headers)["attempt"])
+
+
+def _came_back(latest: Callable[[], Record | None], attempt: int) -> bool:
+    letter = latest()
+    return letter is not None and attempts(letter) == attempt
 
 
 @pytest.mark.slow

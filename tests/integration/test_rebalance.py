@@ -66,8 +66,7 @@ def test_a_worker_joins_and_another_leaves(
     try:
         first, second = scene.worker("first").start(), scene.worker("second").start()
         feeder.start()
-        for worker in (first, second):
-            wait_until(lambda worker=worker: _read(worker) > 0, why=worker.said)
+        wait_until(lambda: _read(first) > 0 and _read(second) > 0, seconds=60, why=first.said)
         gaps = Gaps(scene)
         third = scene.worker("third").start()
         gaps.during(lambda: _read(third) > 0, seconds=30, worker=third)

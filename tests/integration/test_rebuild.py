@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.plugins.brokers import KafkaBroker
+from tests.plugins.chaos import CUT_SECONDS, PowerCut
 from tests.plugins.programs import Program, environment, wait_until
 from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene, now, post, posts
@@ -152,6 +154,39 @@ def test_a_redis_lost_under_a_running_worker(scene: Scene) -> None:
     assert sum(depth.depth for depth in with_new) == COUNT + 1 - DONE
     assert worker.running
     assert worked[0]
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+@pytest.mark.slow
+def test_what_people_did_outlives_a_power_cut(scene: Scene) -> None:
+    """A decision that stands in the outcomes log comes back when Redis loses its last second."""
+    assert scene.redis is not None
+    worker = scene.worker().start()
+    scene.append(*posts("p", 50))
+    all_taken(scene, worker, 50)
+    cut = PowerCut(scene.redis.folder)
+    time.sleep(2 * CUT_SECONDS)  # the posts are on disk, and stay
+    ticket = ticket_id(scene.org, "p-7")
+    claimed = scene.queue.claim(ticket, owner="sanne", seconds=60, now=now(), request="c")
+    assert claimed.claim is not None
+    done = Change(outcome="beantwoord")
+    scene.queue.resolve(ticket, done, token=claimed.claim.token, by="sanne", now=now(), request="r")
+    wait_until(lambda: len(list(scene.log.scan(Topic.OUTCOMES))) == 1, why=worker.said)
+    scene.redis.kill()
+    cut.cut()
+    cut.end()
+    time.sleep(1.0)
+    scene.redis.start()
+    assert cut.taken > 0
+
+    def resolved() -> bool:
+        found = scene.ticket("p-7")
+        return found is not None and found.state is State.RESOLVED
+
+    wait_until(resolved, why=worker.said)
+    assert '"outcomes_restored"' in worker.said()
+    assert scene.taken() == 50
 
 
 #: A worker on the embedded store whose pipeline dies, as a crash in native code would.

@@ -221,6 +221,8 @@ class SqliteRun:
     kills: int
     #: Posts a batch; every second one goes by HTTP, the others by ``triage ingest``.
     batch: int = 200
+    #: After how long a killed worker is given up, in seconds.
+    session_seconds: float = 10.0
     seed: int = 1
 
 
@@ -275,7 +277,9 @@ def run_sqlite(folder: Path, size: SqliteRun) -> Report:
     started = time.monotonic()
     profile = Profile.builtin("gemeente")
     data = folder / "data"
-    up = Program(output=folder / "up.log")
+    up = Program(
+        output=folder / "up.log", env={"TRIAGE_SESSION_SECONDS": str(size.session_seconds)}
+    )
     up.arguments = ("up", "--data", str(data), "--port", str(up.port), "--demo", "0")
     orphans: list[psutil.Process] = []
 

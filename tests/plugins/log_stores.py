@@ -65,11 +65,12 @@ class LogStore:
 
     def _open_sqlite(self, **options: Any) -> Log:
         assert self.path is not None
-        options = {
+        defaults: dict[str, Any] = {
             "group": self.prefix,
             "partitions": 4,
             "lease_seconds": SESSION_SECONDS,
-        } | options
+        }
+        options = defaults | options
         return SqliteLog(self.path, now=lambda: datetime.now(UTC) + self.later, **options)
 
     def _open_kafka(self, **options: Any) -> Log:

@@ -31,7 +31,7 @@ _GAP_MARK: Final = "~"
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 #: The longest beginning of a word that a phrase may name, and how many words are remembered.
 _LONGEST_PREFIX: Final = 24
-_REMEMBERED: Final = 65_536
+_REMEMBERED: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

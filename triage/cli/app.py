@@ -127,7 +127,7 @@ def work(  # noqa: PLR0917 - one parameter an option
     supervised: Supervised = False,
 ) -> None:
     """Lees de stroom en leg berichten in de wachtrijen, tot SIGTERM."""
-    from triage.cli.run import run_work  # noqa: PLC0415
+    from triage.cli.work import run_work  # noqa: PLC0415
 
     _hold_on(supervised)
     with errors_told():
@@ -156,7 +156,7 @@ def serve(
     supervised: Supervised = False,
 ) -> None:
     """Bied de webpagina en de API aan, tot SIGTERM."""
-    from triage.cli.run import run_serve  # noqa: PLC0415
+    from triage.cli.serve import run_serve  # noqa: PLC0415
 
     _hold_on(supervised)
     with errors_told():
@@ -203,7 +203,7 @@ def rebuild(
     allow_volatile: Volatile = None,
 ) -> None:
     """Vul een lege wachtrij-opslag opnieuw uit de stroom en de uitkomsten."""
-    from triage.cli.run import run_rebuild  # noqa: PLC0415
+    from triage.cli.work import run_rebuild  # noqa: PLC0415
 
     with errors_told():
         settings = settings_of(

@@ -8,21 +8,22 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from triage.classify import Classifier, default_models_dir
-from triage.errors import InvalidProfile, Refused, TriageError, TriageError
-from triage.language import Reader
+from triage.errors import InvalidProfile, Refused, TriageError
 from triage.log import Log
 from triage.log.open import open_log
 from triage.metrics import Metrics
-from triage.pipeline import Observe, Pipeline
 from triage.queue import Queue
 from triage.queue.open import open_queue
 from triage.route import Profile, builtin_names
 from triage.settings import Settings
 from triage.ticket import ORG
+
+if TYPE_CHECKING:
+    from triage.pipeline import Observe, Pipeline
 
 
 def logging_to_stderr(level: str) -> None:
@@ -66,6 +67,11 @@ def load_pipeline(
     settings: Settings, profiles: Mapping[str, Profile], observe: Observe | None = None
 ) -> Pipeline:
     """Load the language step and the model. Raises InvalidModel."""
+    # Only who judges pays for the language step: the server and `up` itself start without it.
+    from triage.classify import Classifier, default_models_dir  # noqa: PLC0415
+    from triage.language import Reader  # noqa: PLC0415
+    from triage.pipeline import Pipeline  # noqa: PLC0415
+
     models = settings.models or default_models_dir()
     version = settings.model or (models / "current").read_text(encoding="utf-8").strip()
     classifier = Classifier.load(models / version)

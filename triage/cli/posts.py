@@ -15,7 +15,8 @@ import typer
 
 from triage.cli.build import load_pipeline, load_profiles, make_log
 from triage.errors import InvalidPost, Refused
-from triage.log import NewRecord, Topic
+from triage.log import Topic
+from triage.log.posts import new_record
 from triage.pipeline import Pipeline, Received
 from triage.post import SIZE_LIMIT, Post
 from triage.queue import Entry
@@ -142,9 +143,3 @@ def ingest_lines(settings: Settings, file: str) -> bool:
                 typer.echo(f"triage: {error_line}", err=True)
     typer.echo(f"{appended} berichten in de stroom", err=True)
     return good
-
-
-def new_record(post: Post) -> NewRecord:
-    """Give the record of a post: keyed by its author, so that an author's posts stay in order."""
-    author = post.author.id if post.author else ""
-    return NewRecord(value=orjson.dumps(post.to_mapping()), key=author.encode() or None)

@@ -19,12 +19,12 @@ from typing import Any
 import typer
 
 from triage.cli.build import load_profiles, make_log, make_queue
-from triage.cli.posts import new_record
-from triage.cli.run import MULTIPROC, now, on_stop, worker_children
+from triage.cli.process import MULTIPROC, now, on_stop, worker_children
 from triage.cli.web import web_config
 from triage.demo import Demo, load_sample, seed_of
 from triage.errors import Refused, Unavailable
 from triage.log import Log, Topic
+from triage.log.posts import new_record
 from triage.metrics import forget
 from triage.post import Post
 from triage.queue import Queue

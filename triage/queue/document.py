@@ -167,22 +167,7 @@ def document(entry: Entry) -> bytes:
         },
         "created_at": entry.received_at,
     }
-    try:
-        return orjson.dumps(data)
-    except TypeError:  # unknown fields are kept as they came: half an emoji, a number of 30 digits
-        return orjson.dumps(_mended(data))
-
-
-def _mended(value: Any) -> Any:  # noqa: ANN401 - JSON values
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {_mended(str(name)): _mended(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mended(item) for item in value]
-    return value
+    return orjson.dumps(data)
 
 
 def event_data(ticket: Stored, action: Action, at: int, identity: str) -> dict[str, Any]:

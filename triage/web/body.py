@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from triage.errors import InvalidPost
-from triage.log import NewRecord, post_record
-from triage.post import SIZE_LIMIT, Post
+from triage.log import NewRecord
+from triage.log.posts import new_record
+from triage.post import Post
 from triage.web.problems import Fault, fault_of
 
 #: Reasons that say the body is no JSON at all.
@@ -58,7 +56,7 @@ def _decoded(elements: list[_Element], received_at: datetime) -> Decoded:
     for index, start, raw in elements:
         try:
             post = Post.decode(raw, received_at=received_at)
-            records.append(record_of(post))
+            records.append(new_record(post))
         except InvalidPost as error:
             faults.append(fault_of(error, index=index, start=start))
         else:
@@ -66,36 +64,6 @@ def _decoded(elements: list[_Element], received_at: datetime) -> Decoded:
     if faults:
         return Decoded(faults=tuple(faults))
     return Decoded(ids=tuple(ids), records=tuple(records))
-
-
-def record_of(post: Post) -> NewRecord:
-    """Give the record of a post, cleaned and with its time, so that it reads the same again.
-
-    Raises :class:`InvalidPost` for one that has grown over the limit by that: a worker would not
-    read it.
-    """
-    data = post.to_mapping()
-    try:
-        raw = orjson.dumps(data)
-    except TypeError:  # unknown fields stay as they came: half an emoji, a number of 30 digits
-        raw = orjson.dumps(_mended(data))
-    if len(raw) > SIZE_LIMIT:
-        raise InvalidPost("", f"groter dan {SIZE_LIMIT} bytes")
-    return post_record(raw, post.author.id if post.author else None)
-
-
-def _mended(value: Any) -> Any:  # noqa: ANN401 - JSON values
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {_mended(name): _mended(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_mended(item) for item in value]
-    return value
 
 
 # -- lists ---------------------------------------------------------------------------------------

@@ -1,0 +1,28 @@
+"""``serve``: the page and the API."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+from triage.cli.build import open_parts
+from triage.cli.process import MULTIPROC, patiently
+from triage.cli.web import web_config
+from triage.settings import Settings
+from triage.web import create_app
+from triage.web.server import serve
+
+
+def run_serve(settings: Settings) -> None:
+    """Serve the page and the API until SIGTERM."""
+    config = web_config(settings, os.environ.get(MULTIPROC))
+    with ExitStack() as stack:
+        parts = patiently(lambda: open_parts(settings, stack))
+        app = create_app(
+            config,
+            log=parts.log,
+            queue=parts.queue,
+            profiles=parts.profiles,
+            metrics=parts.metrics,
+        )
+        serve(app, settings.host, settings.port)
