@@ -42,7 +42,7 @@ START_SECONDS: Final = 60.0
 #: How long after the last post the others may still come, in seconds.
 LATE_SECONDS: Final = 15.0
 #: How often we look; what we measure is too long by half of this on average.
-LOOK_SECONDS: Final = 0.001
+LOOK_SECONDS: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,8 +34,10 @@ _T = TypeVar("_T")
 
 #: How long one poll waits for the first record, in seconds.
 POLL_SECONDS: Final = 0.1
-#: How often events are published and lag is measured, in seconds.
+#: How often events are published, in seconds.
 CHORES_SECONDS: Final = 0.5
+#: How often lag is measured, in seconds.
+LAG_SECONDS: Final = 3.0
 #: A put slower than this halves the next batch, in seconds.
 SLOW_SECONDS: Final = 1.0
 #: How far back outcomes are applied again after the store lost its last moments.
@@ -82,6 +84,7 @@ class Worker:
         self._limit = self._policy.batch
         self._rejected_in_a_row = 0
         self._chores_due = 0.0
+        self._lag_due = 0.0
         # Nobody knows at the start whether the store has just lost its last moments.
         self._restore_due = time.monotonic() + SETTLED_SECONDS
 

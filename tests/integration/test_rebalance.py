@@ -17,7 +17,7 @@ from tests.plugins.scene import Scene
 POSTS = 20_000
 RATE = 600.0
 #: The longest that a partition may stand still when a worker comes or leaves in order, in seconds.
-LONGEST = 8.0
+LONGEST = 12.0
 
 
 class Gaps:

@@ -221,6 +221,7 @@ with ExitStack() as stack:
 """
 
 
+@pytest.mark.slow
 def test_a_post_that_kills_its_reader_is_isolated(tmp_path: Path) -> None:
     """It goes to the fallback team as ``onbekend`` after three deaths; the others are judged."""
     scene = Scene(tmp_path)

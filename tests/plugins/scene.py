@@ -115,6 +115,7 @@ class Scene:
             program.kill()
         self.log.close()
         self.queue.close()
+        del self.log, self.queue
         with warnings.catch_warnings():
             # kafka-python leaves sockets to the collector when a broker goes away under it.
             warnings.simplefilter("ignore", ResourceWarning)

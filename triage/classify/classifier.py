@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from triage.classify import safety
 from triage.classify.features import cues, words
 from triage.classify.files import ModelFiles
-from triage.classify.table import TOKEN_LIMIT, Hits, Ints, Rows, Table, segment_sum
+from triage.classify.table import TOKEN_LIMIT, Hits, Ints, Rows, Table
 from triage.post import Post
 from triage.reading import Reading
 from triage.ticket import URGENCIES, Assessment, Reason, Urgency
@@ -21,6 +21,8 @@ from triage.ticket import URGENCIES, Assessment, Reason, Urgency
 TOPICS: Final = 3
 REASONS: Final = 5
 _DIGITS: Final = 4
+#: What weighs less is no reason.
+_SMALLEST: Final = 0.02
 _CRITICAL: Final = 0
 
 
@@ -80,7 +82,7 @@ class Classifier:
         return self._scores(posts, self._table.find(_texts(posts, readings)))
 
     def _scores(self, posts: Sequence[Post], hits: Hits) -> Rows:
-        scores = segment_sum(hits, len(posts)) / _norm(hits.counts)[:, None]
+        scores = hits.summed() / _norm(hits.counts)[:, None]
         owner, ids = [], []
         known = self._cue_ids
         for number, (post, count) in enumerate(zip(posts, hits.counts.tolist(), strict=True)):
@@ -111,23 +113,34 @@ class Classifier:
         self, hits: Hits, topic: NDArray[np.intp], texts: Sequence[Sequence[str]]
     ) -> list[tuple[Reason, ...]]:
         """Name what weighed most for the first topic, with its exact part of the score."""
-        weights = hits.rows[np.arange(len(hits.text)), topic[hits.text]]
-        weights = weights / _norm(hits.counts)[hits.text]
-        speaking = np.flatnonzero((weights > 0) & (hits.token + hits.length > 0))
-        order = speaking[np.lexsort((-weights[speaking], hits.text[speaking]))]
-        owner = hits.text[order]
-        rank = np.arange(len(order)) - np.searchsorted(owner, owner)
-        top = order[rank < REASONS]
+        norm = _norm(hits.counts)
+        found = [
+            (
+                part.text,
+                part.token,
+                np.full(len(part.text), part.length),
+                part.scores[part.row, topic[part.text]] / norm[part.text],
+            )
+            for part in hits.parts
+        ]
+        text, token, length, weight = (
+            np.concatenate(column) for column in zip(*found, strict=True)
+        )
+        # What speaks for the topic; the mark of the beginning alone is no reason.
+        speaks = np.flatnonzero((weight > _SMALLEST) & (token + length > 0))
+        order = speaks[np.lexsort((-weight[speaks], text[speaks]))]
+        owner = text[order]
+        top = order[np.arange(len(order)) - np.searchsorted(owner, owner) < REASONS]
         reasons: list[list[Reason]] = [[] for _ in texts]
-        for number, first, length, weight in zip(
-            hits.text[top].tolist(),
-            hits.token[top].tolist(),
-            hits.length[top].tolist(),
-            weights[top].astype(np.float64).round(_DIGITS).tolist(),
+        for number, first, size, weighs in zip(
+            text[top].tolist(),
+            token[top].tolist(),
+            length[top].tolist(),
+            weight[top].astype(np.float64).round(_DIGITS).tolist(),
             strict=True,
         ):
-            token = texts[number][first] if length == 1 else _named(texts[number], first, length)
-            reasons[number].append(Reason(token=token, weight=weight))
+            named = texts[number][first] if size == 1 else _named(texts[number], first, size)
+            reasons[number].append(Reason(token=named, weight=weighs))
         return [tuple(named) for named in reasons]
 
     def _assessment(self, judged: _Judged, raised: tuple[Urgency, str] | None) -> Assessment:

@@ -8,11 +8,12 @@ The phrases are data (``data/safety.*.txt``, ``data/scope.nl.txt``); each raise 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final
+from itertools import chain
+from typing import Final, TypeVar
 
 from triage.ticket import Urgency
 
@@ -21,16 +22,19 @@ LANGUAGES: Final = ("nl", "en", "de", "fr", "pl", "tr", "uk", "ar")
 _GAP: Final = 4
 #: How many words around a phrase a cue may stand away, within its sentence.
 _REACH: Final = 14
-#: How many occurrences of one phrase are looked at: a text that repeats one ends there.
-_MOST: Final = 200
+#: How many words are looked at together, and how many beginnings of one phrase among them.
+_WINDOW: Final = 200
+_MOST: Final = 20
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ENDS: Final = re.compile(r"[.!?\n;]")
 _GAP_MARK: Final = "~"
 #: A letter that is drawn out ("heeelp", "gaaaslucht").
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
-#: The longest beginning of a word that a phrase may name, and how many words are remembered.
-_LONGEST_PREFIX: Final = 24
+_V = TypeVar("_V")
+#: The shortest beginning of a word that a phrase may name, in characters.
+_SHORTEST: Final = 2
+#: How many words are remembered.
 _REMEMBERED: Final = 16_384
 
 
@@ -40,6 +44,15 @@ class _Phrase:
     words: tuple[str, ...]
     #: The word (or beginning of one) without which the phrase cannot stand: long, and not common.
     telling: str
+
+    def starts(self, words: Sequence[str]) -> list[int]:
+        """Give where the first word of the phrase stands."""
+        first = self.words[0]
+        if first.endswith("*"):
+            return [at for at, word in enumerate(words) if word.startswith(first[:-1])]
+        if first not in words:
+            return []
+        return [at for at, word in enumerate(words) if word == first]
 
     def at(self, words: Sequence[str], start: int) -> int:
         """Give the end of the phrase where it stands at ``start``; -1 where it does not."""
@@ -76,12 +89,10 @@ def check(text: str) -> tuple[Urgency, str] | None:
     (<Urgency.KRITIEK: 'kritiek'>, 'nl/gas')
     >>> check("Vorig jaar was er een gaslucht in de kelder")
     """
-    folded = _folded(text)
-    if not any(map(_told, _WORD.findall(folded))):
-        return None  # nearly every post ends here
-    for sentence in _ENDS.split(folded):
-        rule = _check([_RUN.sub(r"\1", word) for word in _WORD.findall(sentence)])
-        if rule is not None:
+    for sentence in _ENDS.split(_folded(text)):
+        words = _WORD.findall(sentence)
+        told = list(filter(None, map(_told, words)))
+        if told and (rule := _check(sentence, words, frozenset(chain.from_iterable(told)))):
             return Urgency.KRITIEK, rule
     return None
 
@@ -93,28 +104,26 @@ def _folded(text: str) -> str:
     return folded.replace("’", "'").replace("‘", "'").replace("\u200d", "").replace("\u200c", "")
 
 
-def _check(words: list[str]) -> str | None:
-    told = frozenset(telling for word in words for telling in _told(word))
-    if not told:
-        return None
-    looked: dict[_Phrase, int] = {}
-    for start, word in enumerate(words):
-        for phrase in _phrases_of(word):
-            if phrase.telling not in told or looked.get(phrase, 0) > _MOST:
-                continue
-            end = phrase.at(words, start)
-            if end < 0:
-                continue
-            looked[phrase] = looked.get(phrase, 0) + 1
-            if not _switched_off(words, start, end):
-                return phrase.rule
+def _check(sentence: str, words: list[str], told: frozenset[str]) -> str | None:
+    """Give the rule of a phrase that stands in a sentence in earnest; ``told``: what it may be."""
+    if _RUN.search(sentence):
+        words = [_RUN.sub(r"\1", word) for word in words]
+    phrases = [phrase for telling in sorted(told) for phrase in _BY_TELLING[telling]]
+    for since in range(0, len(words), _WINDOW):
+        # A window begins before it counts: the cues of its first phrase stand there.
+        window = words[max(0, since - _REACH) : since + _WINDOW + _REACH]
+        for phrase in phrases:
+            for start in phrase.starts(window)[:_MOST]:
+                end = phrase.at(window, start)
+                if end >= 0 and not _switched_off(window, start, end):
+                    return phrase.rule
     return None
 
 
 def _switched_off(words: Sequence[str], start: int, end: int) -> bool:
     low, high = max(0, start - _REACH), min(len(words), end + _REACH)
     for at in range(low, high):
-        for cue in _cues_of(words[at]):
+        for cue in _CUES.of(words[at]):
             if cue.before_only and not start - _NEAR <= at < start:
                 continue
             if all(
@@ -148,28 +157,29 @@ def _words_of(phrase: str) -> tuple[str, ...]:
     )
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _phrases_of(word: str) -> tuple[_Phrase, ...]:
-    """Give the phrases that may begin with a word."""
-    return tuple(phrase for prefix in _prefixes(word) for phrase in _PHRASES.get(prefix, ()))
+class _Words(dict[str, tuple[_V, ...]]):
+    """What hangs on a word, or on its beginning (``word*``): found by look-ups alone."""
 
+    def __init__(self, found: Mapping[str, Sequence[_V]]) -> None:
+        super().__init__({word: tuple(values) for word, values in found.items()})
+        self._beginnings: dict[str, list[str]] = {}
+        for word in self:
+            if word.endswith("*"):
+                self._beginnings.setdefault(word[:_SHORTEST], []).append(word)
 
-@lru_cache(maxsize=_REMEMBERED)
-def _cues_of(word: str) -> tuple[_Cue, ...]:
-    """Give the cues that may begin with a word."""
-    return tuple(cue for prefix in _prefixes(word) for cue in _CUES.get(prefix, ()))
+    def of(self, word: str) -> tuple[_V, ...]:
+        """Give what hangs on a word."""
+        found = self.get(word, ())
+        for beginning in self._beginnings.get(word[:_SHORTEST], ()):
+            if word.startswith(beginning[:-1]):
+                found += self[beginning]
+        return found
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _told(word: str) -> tuple[str, ...]:
     """Give the telling words of phrases that a word is, or begins with."""
-    return tuple(prefix for prefix in _prefixes(_RUN.sub(r"\1", word)) if prefix in _TELLING)
-
-
-def _prefixes(word: str) -> Iterable[str]:
-    yield word
-    for end in range(2, min(len(word), _LONGEST_PREFIX) + 1):
-        yield f"{word[:end]}*"
+    return _TELLING.of(_RUN.sub(r"\1", word))
 
 
 def _load_phrases() -> dict[str, list[_Phrase]]:
@@ -180,7 +190,7 @@ def _load_phrases() -> dict[str, list[_Phrase]]:
                 words = _words_of(text)
                 telling = max(words, key=lambda word: (word not in _COMMON, len(word)))
                 phrase = _Phrase(rule=f"{language}/{rule}", words=words, telling=telling)
-                found.setdefault(phrase.words[0], []).append(phrase)
+                found.setdefault(telling, []).append(phrase)
     return found
 
 
@@ -195,6 +205,6 @@ def _load_cues() -> dict[str, list[_Cue]]:
 
 #: Words that stand in every other text and so tell nothing.
 _COMMON: Final = frozenset(_text("common.txt").split())
-_PHRASES: Final = _load_phrases()
-_CUES: Final = _load_cues()
-_TELLING: Final = frozenset(phrase.telling for phrases in _PHRASES.values() for phrase in phrases)
+_BY_TELLING: Final = _load_phrases()
+_CUES: Final = _Words(_load_cues())
+_TELLING: Final = _Words({telling: [telling] for telling in _BY_TELLING})

@@ -7,7 +7,7 @@ it adds up, so the same numbers that judge also explain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,17 +25,40 @@ TOKEN_LIMIT: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hits:
-    """What was found in a batch of texts: each hit a row of scores at a token of a text."""
+class Part:
+    """Hits of one length in a batch of texts, in order: each a row of scores.
 
-    #: Per hit: the text, the first token in it (from 0), how many tokens, and its scores.
+    Per hit: the text, the first token in it (-1: the mark of the beginning), and the row.
+    """
+
+    length: int
     text: Ints
     token: Ints
-    length: Ints
-    rows: Rows
-    #: Per text: how many tokens count, and how many of those the model knows in some way.
+    row: Ints
+    #: Scores (rows, classes).
+    scores: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What was found in a batch of texts."""
+
+    #: Tokens, pairs, and longer phrases.
+    parts: Sequence[Part]
+    #: Per text: how many tokens it has, and how many of those the model knows in some way.
     counts: Ints
     known: Ints
+
+    def summed(self) -> Rows:
+        """Sum the scores of each text: (texts, classes)."""
+        texts = len(self.counts)
+        total: Rows = np.zeros((texts, self.parts[0].scores.shape[1]), np.float32)
+        for part in self.parts:
+            if len(part.text):
+                starts = np.searchsorted(part.text, np.arange(texts))
+                some = starts < np.append(starts[1:], len(part.text))
+                total[some] += np.add.reduceat(part.scores[part.row], starts[some], axis=0)
+        return total
 
 
 class Table:
@@ -45,11 +68,11 @@ class Table:
         arrays = model.arrays
         self._ids = {token: number for number, token in enumerate(model.tokens)}
         self._size = len(self._ids)
-        self._words = arrays["words"].astype(np.float32)
         self._grams = arrays["grams"].astype(np.float32)
         self._gram_ids = {gram: number for number, gram in enumerate(model.meta["grams"])}
-        self.classes = self._words.shape[1]
+        self.classes = arrays["words"].shape[1]
         self._singles, self._levels = _trie(arrays, self._size)
+        self._singles[: len(arrays["words"])] += arrays["words"]
         self._limit = token_limit
         self._forget()
 
@@ -58,7 +81,7 @@ class Table:
         self._rows = np.zeros((self._limit, self.classes), np.float32)
         self._slot_ids = np.full(self._limit, -1, np.int64)
         self._is_known = np.zeros(self._limit, np.bool_)
-        self._start = self._add(START)
+        self._add([START])
 
     def find(self, texts: Sequence[Sequence[str]]) -> Hits:
         """Look up a batch of texts, given as tokens."""
@@ -67,14 +90,9 @@ class Table:
         starts = np.cumsum(lengths) - lengths
         position = np.arange(len(slots)) - starts[text] - 1  # the mark of the beginning is at -1
         known = np.add.reduceat(self._is_known[slots].astype(np.int64), starts) - 1
-        parts = [(text, position, np.ones(len(slots), np.int64), self._rows[slots])]
-        parts.extend(self._phrases(self._slot_ids[slots], text, position))
-        joined = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        tokens = Part(length=1, text=text, token=position, row=slots, scores=self._rows)
         return Hits(
-            text=joined[0],
-            token=joined[1],
-            length=joined[2],
-            rows=joined[3],
+            parts=[tokens, *self._phrases(self._slot_ids[slots], text, position)],
             counts=lengths - 1,
             known=known,
         )
@@ -88,7 +106,8 @@ class Table:
             self._make_room(flat)
         found = list(map(self._slots.get, flat))
         if None in found:
-            found = [self._add(flat[at]) if slot is None else slot for at, slot in enumerate(found)]
+            self._add({flat[at] for at, slot in enumerate(found) if slot is None})
+            found = list(map(self._slots.__getitem__, flat))
         lengths = np.fromiter((len(tokens) + 1 for tokens in texts), np.int64, len(texts))
         return np.fromiter(found, np.int64, len(found)), lengths
 
@@ -98,27 +117,30 @@ class Table:
             self._limit = max(self._limit, new + 1)
             self._forget()
 
-    def _add(self, token: str) -> int:
-        slot = self._slots.get(token)
-        if slot is not None:
-            return slot
-        slot = self._slots[token] = len(self._slots)
-        number = self._ids.get(token, -1)
-        self._slot_ids[slot] = number
-        row = self._rows[slot]
-        found = [gram for gram in map(self._gram_ids.get, grams(token)) if gram is not None]
-        if found:
-            row += self._grams[found].sum(axis=0)
-        if 0 <= number < len(self._words):
-            row += self._words[number]
-        if number >= 0:
-            row += self._singles[number]
-        self._is_known[slot] = bool(found) or number >= 0
-        return slot
+    def _add(self, tokens: Iterable[str]) -> None:
+        """Make the rows of new tokens: their words, their n-grams, their lexicon entries."""
+        first = len(self._slots)
+        gram_ids: list[int] = []
+        ends: list[int] = []
+        gram_id = self._gram_ids.get
+        for slot, token in enumerate(tokens, first):
+            self._slots[token] = slot
+            self._slot_ids[slot] = self._ids.get(token, -1)
+            gram_ids.extend(found for found in map(gram_id, grams(token)) if found is not None)
+            ends.append(len(gram_ids))
+        slots = slice(first, first + len(ends))
+        counts = np.diff(ends, prepend=0)
+        has_grams = np.flatnonzero(counts)
+        if len(has_grams):
+            starts = (np.asarray(ends) - counts)[has_grams]
+            summed = np.add.reduceat(self._grams[gram_ids], starts, axis=0)
+            self._rows[slots][has_grams] += summed
+        ids = self._slot_ids[slots]
+        named = ids >= 0
+        self._rows[slots][named] += self._singles[ids[named]]
+        self._is_known[slots] = named | (counts > 0)
 
-    def _phrases(
-        self, ids: Ints, text: Ints, position: Ints
-    ) -> list[tuple[Ints, Ints, Ints, Rows]]:
+    def _phrases(self, ids: Ints, text: Ints, position: Ints) -> list[Part]:
         """Find pairs and phrases: a node of one level and the next token lead to the next level."""
         parts = []
         node, last = ids, np.arange(len(ids))
@@ -131,17 +153,23 @@ class Table:
             last = last[found]
             first = last - length + 1
             parts.append(
-                (text[first], position[first], np.full(len(first), length), level.rows[node])
+                Part(
+                    length=length,
+                    text=text[first],
+                    token=position[first],
+                    row=node,
+                    scores=level.scores,
+                )
             )
         return parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Level:
-    """The nodes of one depth: sorted keys (parent node, token) and a row each."""
+    """The nodes of one depth: sorted keys (parent node, token) and scores each."""
 
     keys: Ints
-    rows: Rows
+    scores: Rows
 
     def follow(self, node: Ints, token: Ints, size: int) -> tuple[Ints, NDArray[np.bool_]]:
         """Give the nodes that are there, and a mask of the ones that led to them."""
@@ -181,13 +209,6 @@ def _trie(arrays: Mapping[str, NDArray[Any]], size: int) -> tuple[Rows, list[_Le
         np.add.at(level, np.searchsorted(keys, key_of[ends]), rows[ends])
         if len(pair_keys):
             np.add.at(level, np.searchsorted(keys, pair_keys), arrays["pairs"].astype(np.float32))
-        levels.append(_Level(keys=keys, rows=level))
+        levels.append(_Level(keys=keys, scores=level))
         node = np.searchsorted(keys, key_of)
     return singles, levels
-
-
-def segment_sum(hits: Hits, texts: int) -> Rows:
-    """Sum the scores of each text: (texts, classes)."""
-    order = np.argsort(hits.text, kind="stable")
-    starts = np.searchsorted(hits.text[order], np.arange(texts))
-    return np.add.reduceat(hits.rows[order], starts, axis=0)

@@ -30,7 +30,7 @@ _NO_STREET: Final = re.compile(
 )
 
 _NUMBERS: Final = re.compile(
-    r"(?<!\w)(?:"
+    r"(?=[A-Z\d€+])(?<!\w)(?:"  # most characters end here, before the alternatives are tried
     r"(?P<iban>[A-Z]{2}\d\d(?:\ ?[A-Z0-9]{4}){2,7}(?:\ ?[A-Z0-9]{1,3})?)"
     r"|(?P<telefoon>(?:\+\d\d|00\d\d|0)[\ .-]?(?:\(0\))?\d(?:[\ .-]{0,2}\d){7,9})"
     r"|(?P<bedrag>€\ ?\d{1,9}(?:[.,]\d{1,3}){0,3}(?:,-)?|\d{1,9}(?:[.,]\d{1,3}){0,3}\ ?euro)"
