@@ -44,6 +44,8 @@ class _Phrase:
     words: tuple[str, ...]
     #: The word (or beginning of one) without which the phrase cannot stand: long, and not common.
     telling: str
+    #: Those of its words that must stand as they are.
+    whole_words: frozenset[str]
 
     def starts(self, words: Sequence[str]) -> list[int]:
         """Give where the first word of the phrase stands."""
@@ -108,7 +110,15 @@ def _check(sentence: str, words: list[str], told: frozenset[str]) -> str | None:
     """Give the rule of a phrase that stands in a sentence in earnest; ``told``: what it may be."""
     if _RUN.search(sentence):
         words = [_RUN.sub(r"\1", word) for word in words]
-    phrases = [phrase for telling in sorted(told) for phrase in _BY_TELLING[telling]]
+    present = frozenset(words)
+    phrases = [
+        phrase
+        for telling in sorted(told)
+        for phrase in _BY_TELLING[telling]
+        if phrase.whole_words <= present
+    ]
+    if not phrases:
+        return None
     for since in range(0, len(words), _WINDOW):
         # A window begins before it counts: the cues of its first phrase stand there.
         window = words[max(0, since - _REACH) : since + _WINDOW + _REACH]
@@ -189,7 +199,12 @@ def _load_phrases() -> dict[str, list[_Phrase]]:
             for text in phrases:
                 words = _words_of(text)
                 telling = max(words, key=lambda word: (word not in _COMMON, len(word)))
-                phrase = _Phrase(rule=f"{language}/{rule}", words=words, telling=telling)
+                phrase = _Phrase(
+                    rule=f"{language}/{rule}",
+                    words=words,
+                    telling=telling,
+                    whole_words=frozenset(w for w in words if w != _GAP_MARK and w[-1] != "*"),
+                )
                 found.setdefault(telling, []).append(phrase)
     return found
 

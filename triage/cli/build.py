@@ -64,9 +64,16 @@ def load_profiles(settings: Settings) -> dict[str, Profile]:
 
 
 def load_pipeline(
-    settings: Settings, profiles: Mapping[str, Profile], observe: Observe | None = None
+    settings: Settings,
+    profiles: Mapping[str, Profile],
+    observe: Observe | None = None,
+    *,
+    entities: bool = True,
 ) -> Pipeline:
-    """Load the language step and the model. Raises InvalidModel."""
+    """Load the language step and the model. Raises InvalidModel.
+
+    ``entities`` False: whoever asks has no use for them, so none are looked for.
+    """
     # Only who judges pays for the language step: the server and `up` itself start without it.
     from triage.classify import Classifier, default_models_dir  # noqa: PLC0415
     from triage.language import Reader  # noqa: PLC0415
@@ -75,9 +82,10 @@ def load_pipeline(
     models = settings.models or default_models_dir()
     version = settings.model or (models / "current").read_text(encoding="utf-8").strip()
     classifier = Classifier.load(models / version)
+    reader = Reader(entities=entities)
     if observe is None:
-        return Pipeline(Reader(), classifier, profiles)
-    return Pipeline(Reader(), classifier, profiles, observe=observe)
+        return Pipeline(reader, classifier, profiles)
+    return Pipeline(reader, classifier, profiles, observe=observe)
 
 
 def make_log(settings: Settings, metrics: Metrics | None = None) -> Log:

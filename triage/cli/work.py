@@ -41,7 +41,7 @@ def run_work(settings: Settings, mark: Path | None) -> int:
     with ExitStack() as stack:
         profiles = load_profiles(settings)
         parts = patiently(lambda: open_parts(settings, stack))
-        pipeline = load_pipeline(settings, profiles, parts.metrics.observe_stage)
+        pipeline = load_pipeline(settings, profiles, parts.metrics.observe_stage, entities=False)
         parts.metrics.model(pipeline.model)
         _spare_the_collector()
         suspects = Suspects(mark) if mark else Suspects.first_free(settings.data)
@@ -127,7 +127,7 @@ def run_rebuild(settings: Settings) -> None:
     """Fill the queue store again; print what was done."""
     with ExitStack() as stack:
         parts = open_parts(settings, stack)
-        pipeline = load_pipeline(settings, parts.profiles)
+        pipeline = load_pipeline(settings, parts.profiles, entities=False)
         done = _rebuild(parts, pipeline, Suspects.first_free(settings.data))
     typer.echo(f"{done.posts} berichten, {done.restored} uitkomsten hersteld", err=True)
 
