@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.plugins.brokers import KafkaBroker
 from tests.plugins.chaos_runs import KafkaRun, SqliteRun, run_kafka, run_sqlite
 from tests.plugins.programs import environment
+from tests.plugins.redis_server import RedisServer
+from tests.plugins.scene import Scene, post
 from triage.log import NewRecord, Topic
 from triage.log.open import open_log
 
@@ -38,6 +44,38 @@ def test_kills_of_up_lose_nothing(tmp_path: Path) -> None:
     print(report.as_json())  # noqa: T201 - the figures, for whoever looks
     assert report.verdict is not None
     assert report.verdict.sound, report.verdict
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+@pytest.mark.slow
+def test_a_broker_that_stays_away_costs_no_descriptors(
+    new_kafka_broker: Callable[..., KafkaBroker],
+    new_redis_server: Callable[..., RedisServer],
+    tmp_path: Path,
+) -> None:
+    """A worker waits for Kafka with as many files open as before, and goes on when it's back."""
+    broker, redis = new_kafka_broker(), new_redis_server()
+    broker.start()
+    redis.start()
+    scene = Scene(tmp_path, broker=broker, redis=redis)
+    worker = scene.worker().start()
+    try:
+        scene.append(post("before"))
+        scene.await_ticket("before", worker)
+        assert worker.process is not None
+        process = psutil.Process(worker.process.pid)
+        before = process.num_fds()
+        broker.kill()
+        # kafka-python lost two or three a second: enough to run out of files within minutes.
+        time.sleep(10)
+        assert process.num_fds() <= before + 5
+        broker.start()
+        scene.append(post("after"))
+        scene.await_ticket("after", worker, seconds=60)
+        assert worker.stop() == 0
+    finally:
+        scene.close()
 
 
 #: Opens both stores on one file, waits for a word, appends, and stays.

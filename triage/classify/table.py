@@ -74,6 +74,7 @@ class Table:
         self._singles, self._levels = _trie(arrays, self._size)
         self._singles[: len(arrays["words"])] += arrays["words"]
         self._limit = token_limit
+        self._common = model.tokens[: min(len(arrays["words"]), token_limit // 2)]
         self._forget()
 
     def _forget(self) -> None:
@@ -81,7 +82,7 @@ class Table:
         self._rows = np.zeros((self._limit, self.classes), np.float32)
         self._slot_ids = np.full(self._limit, -1, np.int64)
         self._is_known = np.zeros(self._limit, np.bool_)
-        self._add([START])
+        self._add(self._common)  # the mark of the beginning is the first
 
     def find(self, texts: Sequence[Sequence[str]]) -> Hits:
         """Look up a batch of texts, given as tokens."""

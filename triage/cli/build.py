@@ -83,6 +83,7 @@ def load_pipeline(
     version = settings.model or (models / "current").read_text(encoding="utf-8").strip()
     classifier = Classifier.load(models / version)
     reader = Reader(entities=entities)
+    reader.learn(classifier.words)
     if observe is None:
         return Pipeline(reader, classifier, profiles)
     return Pipeline(reader, classifier, profiles, observe=observe)

@@ -7,7 +7,7 @@ any number of new words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import chain
 from operator import or_
@@ -56,6 +56,11 @@ class Reader:
             self._old_tokens, self._old_hints = self._tokens, self._hints
             self._tokens, self._hints = {}, {}
         return readings
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Cut these words now, so that the first posts find them known."""
+        for word in words:
+            self._look_up(word)
 
     @property
     def cached(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 
 from triage.errors import Refused, Unavailable
 from triage.log import Topic
@@ -130,6 +132,28 @@ class KafkaSettings:
                 "ssl_keyfile": self.ssl_keyfile,
             }
         return config
+
+
+_sock_connect = KafkaNetSocket.sock_connect
+
+
+async def _sock_connect_or_close(
+    maker: Client,
+    net: Client,
+    sock: socket.socket,
+    address: object,
+    timeout_at: float | None = None,
+) -> Client:
+    try:
+        return await _sock_connect(maker, net, sock, address, timeout_at=timeout_at)
+    except BaseException:
+        sock.close()
+        raise
+
+
+# kafka-python 3.0 leaves a socket that could not connect to the garbage collector: while a broker
+# is away a worker would lose two or three a second, and run out of them within minutes.
+KafkaNetSocket.sock_connect = _sock_connect_or_close
 
 
 @contextlib.contextmanager
