@@ -7,7 +7,6 @@ measured as one line of JSON.
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 import time
@@ -23,9 +22,8 @@ import orjson
 
 from benchmarks._job import Clock, Job, ready
 from benchmarks._support import pin
-from triage.classify import Classifier, default_models_dir
-from triage.cli.build import Parts, open_parts
-from triage.language import Reader
+from triage.cli.build import Parts, load_pipeline, open_parts
+from triage.cli.work import _spare_the_collector as spare_the_collector
 from triage.log import Log, Record, Topic
 from triage.pipeline import Pipeline, Received
 from triage.post import Post
@@ -140,17 +138,20 @@ def worker(job: Job) -> dict[str, Any]:
 
 
 def _pipeline(parts: Parts, stages: Stages) -> Pipeline:
-    models = parts.settings.models or default_models_dir()
-    version = parts.settings.model or (models / "current").read_text(encoding="utf-8").strip()
-    classifier = Classifier.load(models / version)
-    pipeline = _TimedPipeline(
-        _spied(Reader(), stages, read="read"),
+    """Give the pipeline as ``triage work`` has it, its parts timed."""
+    pipeline = load_pipeline(
+        parts.settings, parts.profiles, parts.metrics.observe_stage, entities=False
+    )
+    reader, classifier = pipeline._reader, pipeline._classifier  # noqa: SLF001 - to time them
+    timed = _TimedPipeline(
+        _spied(reader, stages, read="read"),
         _spied(classifier, stages, assess="assess"),
         parts.profiles,
         observe=parts.metrics.observe_stage,
     )
-    pipeline.stages = stages
-    return pipeline
+    timed.stages = stages
+    spare_the_collector()
+    return timed
 
 
 # -- the bare loop -------------------------------------------------------------------------------
@@ -166,8 +167,7 @@ def bare(job: Job) -> dict[str, Any]:
         _joined(log, job.share)
         expected = _waiting(log, job.share)
         positions: dict[str, int] = {}
-        gc.collect()
-        gc.freeze()  # the entries stay: going through them again is not what is measured
+        spare_the_collector()  # the entries stay: to go through them again is not measured
         ready()
         clock = Clock()
         done = 0

@@ -25,6 +25,7 @@ from benchmarks._support import (
     report,
 )
 from triage.cli.build import load_pipeline, load_profiles
+from triage.cli.work import _spare_the_collector as spare_the_collector
 from triage.pipeline import Pipeline, Received
 from triage.post import Author, Post
 from triage.settings import load_settings
@@ -71,7 +72,8 @@ def main() -> int:
     clean_exit_on_sigterm()
     pin(frozenset(cores().measured))
     settings = load_settings()
-    pipeline = load_pipeline(settings, load_profiles(settings))
+    pipeline = load_pipeline(settings, load_profiles(settings), entities=False)
+    spare_the_collector()
     # Remembering which texts came would be our own memory, not the worker's.
     varied = (post["text"] for post in Variations(seed=1, distinct=False).posts(options.before))
     first = judge(pipeline, varied, every=max(BATCH, options.before // 5), name="before")
