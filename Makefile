@@ -4,7 +4,7 @@ RATE ?= 5
 PORT ?= 8080
 PYTEST ?=
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench model lock clean
 
 demo: .venv/run.stamp
 	@.venv/bin/triage up --demo $(RATE) --port $(PORT)
@@ -24,6 +24,9 @@ bench: .venv/dev.stamp
 	@tools/services
 	.venv/bin/python benchmarks/throughput.py
 	.venv/bin/python benchmarks/latency.py
+
+model: .venv/dev.stamp
+	.venv/bin/python -m triage.learn
 
 lock:
 	tools/lock
