@@ -33,7 +33,7 @@ from triage.suspect import Suspects
 from triage.worker import POLL_SECONDS, Policy, Worker
 
 #: How long a process may take to get its partitions, in seconds.
-JOIN_SECONDS: Final = 60.0
+JOIN_SECONDS: Final = 120.0
 _T = TypeVar("_T")
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from triage.jsontext import storable
 from triage.queue import Action, Entry
 from triage.ticket import Claim, State, Ticket, Urgency, org_of
 
@@ -167,7 +168,11 @@ def document(entry: Entry) -> bytes:
         },
         "created_at": entry.received_at,
     }
-    return orjson.dumps(data)
+    try:
+        return orjson.dumps(data)
+    except TypeError:  # a post that was not decoded at our door may hold half an emoji
+        data["created_at"] = entry.received_at.isoformat()
+        return orjson.dumps(storable(data))
 
 
 def event_data(ticket: Stored, action: Action, at: int, identity: str) -> dict[str, Any]:
