@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--session-seconds", type=float, default=10, help="until the group gives a worker up"
     )
-    parser.add_argument("--rate", type=float, default=1_000, help="records sent a second (kafka)")
+    parser.add_argument("--rate", type=float, default=400, help="records sent a second (kafka)")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

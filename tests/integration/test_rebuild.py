@@ -173,6 +173,7 @@ def test_what_people_did_outlives_a_power_cut(scene: Scene) -> None:
     done = Change(outcome="beantwoord")
     scene.queue.resolve(ticket, done, token=claimed.claim.token, by="sanne", now=now(), request="r")
     wait_until(lambda: len(list(scene.log.scan(Topic.OUTCOMES))) == 1, why=worker.said)
+    assert cut.ready()
     scene.redis.kill()
     cut.cut()
     cut.end()

@@ -221,9 +221,14 @@ class PowerCut:
         #: Bytes taken.
         self.taken = 0
 
-    def ready(self) -> bool:
-        """Whether the file that is written now is old enough to be cut."""
-        return self._size_before(self._file()) is not None
+    def ready(self, least: int = 1) -> bool:
+        """Whether a cut now would take at least so many bytes."""
+        try:
+            path = self._file()
+            size = self._size_before(path)
+            return size is not None and path.stat().st_size - size >= least
+        except (OSError, ValueError):
+            return False  # rewritten, or not there yet
 
     def cut(self) -> None:
         """Take what was written in the last second before now; the server must be dead."""

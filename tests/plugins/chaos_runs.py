@@ -44,6 +44,8 @@ REDIS_CONFIG: Final = (
     # Rewrites happen within the run, too.
     *("--auto-aof-rewrite-min-size", "32mb"),
 )
+#: A power cut comes when it takes at least this much: tickets, not only marks, in bytes.
+_CUT_BYTES: Final = 100_000
 _DRAIN_SECONDS: Final = 120.0
 
 
@@ -124,7 +126,7 @@ class KafkaScene:
 
     def cut_redis(self) -> None:
         """Kill -9 Redis and take what its file got in the last second."""
-        wait_until(self.cut.ready, seconds=10)
+        wait_until(lambda: self.cut.ready(least=_CUT_BYTES), seconds=60, why=self.worker.said)
         self.redis.kill()
         self.cut.cut()
         time.sleep(self.chance.uniform(0.3, 1.5))
