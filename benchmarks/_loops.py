@@ -22,8 +22,7 @@ import orjson
 
 from benchmarks._job import Clock, Job, ready
 from benchmarks._support import pin
-from triage.cli.build import Parts, load_pipeline, open_parts
-from triage.cli.work import _spare_the_collector as spare_the_collector
+from triage.cli.build import Parts, load_pipeline, open_parts, spare_the_collector
 from triage.log import Log, Record, Topic
 from triage.pipeline import Pipeline, Received
 from triage.post import Post

@@ -24,8 +24,7 @@ from benchmarks._support import (
     progress,
     report,
 )
-from triage.cli.build import load_pipeline, load_profiles
-from triage.cli.work import _spare_the_collector as spare_the_collector
+from triage.cli.build import load_pipeline, load_profiles, spare_the_collector
 from triage.pipeline import Pipeline, Received
 from triage.post import Author, Post
 from triage.settings import load_settings

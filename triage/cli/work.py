@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import tempfile
 import time
@@ -43,7 +42,6 @@ def run_work(settings: Settings, mark: Path | None) -> int:
         parts = patiently(lambda: open_parts(settings, stack))
         pipeline = load_pipeline(settings, profiles, parts.metrics.observe_stage, entities=False)
         parts.metrics.model(pipeline.model)
-        _spare_the_collector()
         suspects = Suspects(mark) if mark else Suspects.first_free(settings.data)
         if settings.metrics_port and mark is None:
             stack.enter_context(_probe(parts, suspects))
@@ -65,17 +63,6 @@ def run_work(settings: Settings, mark: Path | None) -> int:
                 lost = True
             else:
                 return 0
-
-
-def _spare_the_collector() -> None:
-    """Keep what is loaded out of garbage collection, and collect less often.
-
-    A batch makes thousands of small objects and no cycles; going through the model and the caches
-    for each costs a third of the time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def _rebuild_if_lost(parts: Parts, pipeline: Pipeline, suspects: Suspects, *, known: bool) -> None:
