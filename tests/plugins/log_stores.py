@@ -182,7 +182,7 @@ class Reading:
                 self.records.append(record)
         return polled.records
 
-    def until(self, done: Callable[[], object], *, seconds: float = 20.0) -> None:
+    def until(self, done: Callable[[], object], *, seconds: float = 60.0) -> None:
         """Step until something is true."""
         deadline = time.monotonic() + seconds
         while not done():
@@ -212,7 +212,7 @@ class Reading:
         return found
 
 
-def wait_for(done: Callable[[], object], *, seconds: float = 20.0) -> None:
+def wait_for(done: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not done():
