@@ -36,8 +36,8 @@ _T = TypeVar("_T")
 POLL_SECONDS: Final = 0.1
 #: How often events are published, in seconds.
 CHORES_SECONDS: Final = 0.5
-#: How often lag is measured, in seconds.
-LAG_SECONDS: Final = 3.0
+#: How often lag is measured, in seconds: it asks the broker, and reading waits meanwhile.
+LAG_SECONDS: Final = 15.0
 #: A put slower than this halves the next batch, in seconds.
 SLOW_SECONDS: Final = 1.0
 #: How far back outcomes are applied again after the store lost its last moments.
