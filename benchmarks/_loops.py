@@ -40,31 +40,54 @@ _T = TypeVar("_T")
 
 
 class Stages:
-    """CPU time of the main thread by stage, in seconds."""
+    """CPU time of the main thread, and wall time, by stage, in seconds."""
 
     def __init__(self) -> None:
         self.cpu: defaultdict[str, float] = defaultdict(float)
-        self._polled_at = 0.0
+        self.wall: defaultdict[str, float] = defaultdict(float)
+        self._polled = (0.0, 0.0)
 
     def timed(self, stage: str, call: Callable[..., _T]) -> Callable[..., _T]:
         """Give the call, with its time counted for a stage."""
 
         def counted(*args: Any, **named: Any) -> _T:  # noqa: ANN401 - any call
-            begun = time.thread_time()
+            begun = _times()
             try:
                 return call(*args, **named)
             finally:
-                ended = time.thread_time()
-                self.cpu[stage] += ended - begun
+                ended = self._count(stage, begun)
                 if stage == "poll":
-                    self._polled_at = ended
+                    self._polled = ended
 
         return counted
 
     def observed(self, stage: str, _seconds: float) -> None:
         """Take the worker's own word for the end of decoding: it begins where polling ends."""
         if stage == "decode":
-            self.cpu["decode"] += time.thread_time() - self._polled_at
+            self._count("decode", self._polled)
+
+    def _count(self, stage: str, begun: tuple[float, float]) -> tuple[float, float]:
+        ended = _times()
+        self.cpu[stage] += ended[0] - begun[0]
+        self.wall[stage] += ended[1] - begun[1]
+        return ended
+
+    def result(self, measured: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        """Give CPU and wall time a post of all stages, in microseconds."""
+        total = {"cpu": measured["main_cpu"], "wall": measured["wall"]}
+        stages: dict[str, dict[str, float]] = {"network thread": {}}
+        for kind, spent in (("cpu", dict(self.cpu)), ("wall", dict(self.wall))):
+            spent["route"] = spent.pop("judge") - spent["read"] - spent["assess"]
+            spent["rest"] = total[kind] - sum(spent.values())
+            for name, seconds in spent.items():
+                stages.setdefault(name, {})[kind] = seconds / measured["posts"] * 1e6
+        network = (measured["cpu"] - measured["main_cpu"]) / measured["posts"] * 1e6
+        stages["network thread"] = {"cpu": network, "wall": network}
+        return stages
+
+
+def _times() -> tuple[float, float]:
+    return time.thread_time(), time.monotonic()
 
 
 class _Spy:
@@ -129,11 +152,7 @@ def worker(job: Job) -> dict[str, Any]:
         measured = clock.stopped(done)
         org = pipeline.orgs[0]
         measured["unpublished"] = len(parts.queue.unpublished(org, limit=100_000))
-    cpu = dict(stages.cpu)
-    cpu["route"] = cpu.pop("judge") - cpu["read"] - cpu["assess"]
-    cpu["rest"] = measured["main_cpu"] - sum(cpu.values())
-    cpu["network thread"] = measured["cpu"] - measured["main_cpu"]
-    return {**measured, "stages": {name: seconds / done * 1e6 for name, seconds in cpu.items()}}
+    return {**measured, "stages": stages.result(measured)}
 
 
 def _pipeline(parts: Parts, stages: Stages) -> Pipeline:

@@ -26,6 +26,7 @@ from benchmarks._support import (
     cores,
     cpu_seconds,
     median,
+    number,
     pin,
     progress,
     report,
@@ -249,13 +250,15 @@ def _by_stage(runs: dict[str, list[list[Measured]]]) -> list[Figure]:
     return [
         Figure(name="CPU a post: bare loop", value=bare, unit="µs"),
         Figure(name="CPU a post: worker", value=total, unit="µs"),
-        *(
-            Figure(
-                name=f"  {name}", value=median([one.get(name, 0.0) for one in stages]), unit="µs"
-            )
-            for name in STAGES
-        ),
+        *(_stage(name, [one[name] for one in stages if name in one]) for name in STAGES),
     ]
+
+
+def _stage(name: str, times: Sequence[dict[str, float]]) -> Figure:
+    """Give the CPU time of a stage; what its wall time is longer it waited, or others ran."""
+    cpu = median([one["cpu"] for one in times]) if times else 0.0
+    waits = median([one["wall"] - one["cpu"] for one in times]) if times else 0.0
+    return Figure(name=f"  {name}", value=cpu, unit="µs", note=f"and waits {number(waits)}")
 
 
 def _of_servers(runs: dict[str, list[list[Measured]]]) -> list[Figure]:

@@ -176,9 +176,12 @@ class Worker:
         self._chores_due = time.monotonic() + CHORES_SECONDS
         self._stream.settle()
         self._stream.check()
-        lag = self._log.lag()
-        self._metrics.lag(lag)
-        level = idle or sum(figure.records for figure in lag) <= self._policy.batch
+        level = idle
+        if time.monotonic() >= self._lag_due:
+            self._lag_due = time.monotonic() + LAG_SECONDS
+            lag = self._log.lag()
+            self._metrics.lag(lag)
+            level = level or sum(figure.records for figure in lag) <= self._policy.batch
         if self._stream.recovered() or (level and time.monotonic() >= self._restore_due):
             self._restore()
         self._relay.step(self._clock())

@@ -61,6 +61,10 @@ class Hits:
         return total
 
 
+#: How many rows are made at a time: what that takes beside them would be a peak of memory.
+_SLICE: Final = 1_000
+
+
 class Table:
     """Looks up the scores of tokens. Not thread-safe: one table a thread."""
 
@@ -82,7 +86,8 @@ class Table:
         self._rows = np.zeros((self._limit, self.classes), np.float32)
         self._slot_ids = np.full(self._limit, -1, np.int64)
         self._is_known = np.zeros(self._limit, np.bool_)
-        self._add(self._common)  # the mark of the beginning is the first
+        for start in range(0, len(self._common), _SLICE):  # the mark of the beginning is the first
+            self._add(self._common[start : start + _SLICE])
 
     def find(self, texts: Sequence[Sequence[str]]) -> Hits:
         """Look up a batch of texts, given as tokens."""
