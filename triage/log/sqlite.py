@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 from triage.errors import InvalidPost
 from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, checked
 from triage.log.dead_letter import dead_letter
-from triage.log.sqlite_file import SQL, Channel, prepare
+from triage.log.sqlite_channel import SQL, Channel, prepare
 from triage.log.sqlite_leases import Leases
 from triage.log.sqlite_retention import DEFAULT_RETENTION, Retention, drop_old
 

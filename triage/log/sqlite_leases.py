@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from triage.log import Topic
-from triage.log.sqlite_file import SQL
+from triage.log.sqlite_channel import SQL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

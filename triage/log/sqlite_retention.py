@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from triage.log import Topic
-from triage.log.sqlite_file import SQL
+from triage.log.sqlite_channel import SQL
 
 _DAY: Final = 24 * 3600.0
 #: How many records of a partition are dropped in one step: writers wait for it.
