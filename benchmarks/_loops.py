@@ -168,7 +168,6 @@ def _pipeline(parts: Parts, stages: Stages) -> Pipeline:
         observe=parts.metrics.observe_stage,
     )
     timed.stages = stages
-    spare_the_collector()
     return timed
 
 

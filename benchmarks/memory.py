@@ -24,7 +24,7 @@ from benchmarks._support import (
     progress,
     report,
 )
-from triage.cli.build import load_pipeline, load_profiles, spare_the_collector
+from triage.cli.build import load_pipeline, load_profiles
 from triage.pipeline import Pipeline, Received
 from triage.post import Author, Post
 from triage.settings import load_settings
@@ -72,7 +72,6 @@ def main() -> int:
     pin(frozenset(cores().measured))
     settings = load_settings()
     pipeline = load_pipeline(settings, load_profiles(settings), entities=False)
-    spare_the_collector()
     # Remembering which texts came would be our own memory, not the worker's.
     varied = (post["text"] for post in Variations(seed=1, distinct=False).posts(options.before))
     first = judge(pipeline, varied, every=max(BATCH, options.before // 5), name="before")

@@ -16,7 +16,9 @@ import structlog
 
 from triage.classify import Classifier
 from triage.classify.safety import check as safety_check
+from triage.errors import InvalidPost
 from triage.language import Reader
+from triage.log import Record
 from triage.post import Post
 from triage.queue import Entry
 from triage.reading import Reading
@@ -37,6 +39,29 @@ class Received:
     received_at: datetime
     partition: str | None = None
     offset: int = -1
+
+
+def decode(
+    records: Sequence[Record],
+) -> tuple[list[Received], list[tuple[Record, InvalidPost]]]:
+    """Decode records into posts; those that are none come back with what is wrong with them."""
+    received: list[Received] = []
+    rejected: list[tuple[Record, InvalidPost]] = []
+    for record in records:
+        try:
+            post = Post.decode(record.value or b"", received_at=record.at)
+        except InvalidPost as error:
+            rejected.append((record, error))
+            continue
+        received.append(
+            Received(
+                post=post,
+                received_at=record.at,
+                partition=record.partition,
+                offset=record.offset,
+            )
+        )
+    return received, rejected
 
 
 def _ignore(_stage: str, _seconds: float) -> None:

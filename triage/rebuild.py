@@ -17,12 +17,10 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from triage.errors import InvalidPost
 from triage.log import Log, Record, Topic
 from triage.log.dead_letter import origin_of
-from triage.pipeline import Received
-from triage.post import Post
-from triage.queue import Advance, Entry, Queue
+from triage.pipeline import Received, decode
+from triage.queue import Entry, Queue, advances_to
 from triage.ticket import org_of
 
 _T = TypeVar("_T")
@@ -64,7 +62,7 @@ def rebuild(
     ends: dict[str, int] = {}
     posts = restored = 0
     for records in _batches(log.scan(Topic.POSTS), _BATCH):
-        received, rejected = _decoded(records)
+        received, rejected = decode(records)
         # What comes last in the log no worker may have read before.
         if new := [(record, e) for record, e in rejected if _origin(record) not in lettered]:
             log.reject(new)
@@ -104,12 +102,7 @@ def restore_recent(
 
 
 def _advance(queue: Queue, org: str, ends: Mapping[str, int], now: datetime) -> None:
-    stored = queue.positions(org)
-    advances = [
-        Advance(partition=name, expected=stored.get(name), next=end)
-        for name, end in ends.items()
-        if stored.get(name, 0) < end
-    ]
+    advances = advances_to(ends, queue.positions(org))
     # A position that moved meanwhile is a worker's, which puts what comes after it.
     queue.put(org, [], advances, now=now, request=uuid.uuid4().hex)
 
@@ -131,28 +124,6 @@ def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
     if not acts or acts[-1]["state"] != "resolved":
         return False
     return datetime.fromisoformat(acts[-1]["at"]) < oldest
-
-
-def _decoded(
-    records: Sequence[Record],
-) -> tuple[list[Received], list[tuple[Record, InvalidPost]]]:
-    received: list[Received] = []
-    rejected: list[tuple[Record, InvalidPost]] = []
-    for record in records:
-        try:
-            post = Post.decode(record.value or b"", received_at=record.at)
-        except InvalidPost as error:
-            rejected.append((record, error))
-            continue
-        received.append(
-            Received(
-                post=post,
-                received_at=record.at,
-                partition=record.partition,
-                offset=record.offset,
-            )
-        )
-    return received, rejected
 
 
 def _origin(record: Record) -> tuple[str, str, str]:

@@ -18,7 +18,8 @@ import structlog
 
 from triage.errors import StoreLost, Unavailable
 from triage.log import Gap, Log, Record
-from triage.queue import Advance, Entry, PutResult, Queue
+from triage.pipeline import Received
+from triage.queue import Advance, Entry, PutResult, Queue, advances_to
 from triage.ticket import org_of
 
 _log = structlog.get_logger()
@@ -78,10 +79,10 @@ class Stream:
         self._stored = {org: {} for org in self.orgs}
         self._align(partitions)
 
-    def has(self, org: str, record: Record) -> bool:
-        """Tell whether an organisation's queues already have what this record holds."""
-        stored = self._stored[org].get(record.partition)
-        return stored is not None and record.offset < stored
+    def has(self, org: str, received: Received) -> bool:
+        """Tell whether an organisation's queues already have this post."""
+        stored = self._stored[org].get(received.partition or "")
+        return stored is not None and received.offset < stored
 
     def put(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
         """Put what a batch of records became, move the positions, then commit."""
@@ -102,12 +103,9 @@ class Stream:
     def settle(self) -> None:
         """Bring the positions of organisations that got no posts up to the others'."""
         for org in self.orgs:
-            behind = {
-                partition: end
-                for partition, end in self._ends.items()
-                if (self._stored[org].get(partition) or 0) < end
-            }
-            if behind and (moved := self._put(org, [], behind)):
+            if advances_to(self._ends, self._stored[org]) and (
+                moved := self._put(org, [], self._ends)
+            ):
                 self._align(moved)
 
     def check(self) -> None:
@@ -138,15 +136,8 @@ class Stream:
 
     def _put(self, org: str, entries: Sequence[Entry], ends: Mapping[str, int]) -> set[str]:
         own = self._stored[org]
-        advances = [
-            Advance(partition=partition, expected=own.get(partition), next=end)
-            for partition, end in ends.items()
-            if (own.get(partition) or 0) < end
-        ]
-        request = uuid.uuid4().hex
-        result: PutResult = self.patiently(
-            lambda: self.queue.put(org, entries, advances, now=self.clock(), request=request)
-        )
+        advances = advances_to(ends, own)
+        result = self._ask(org, entries, advances)
         self.observer.put_result(result)
         for advance in advances:
             if advance.partition not in result.moved:
@@ -154,6 +145,14 @@ class Stream:
         if result.moved:
             self._note_rewinds(result.moved)
         return set(result.moved)
+
+    def _ask(self, org: str, entries: Sequence[Entry], advances: Sequence[Advance]) -> PutResult:
+        """Put, under one request however often it has to be sent."""
+        request = uuid.uuid4().hex
+        result: PutResult = self.patiently(
+            lambda: self.queue.put(org, entries, advances, now=self.clock(), request=request)
+        )
+        return result
 
     def _note_rewinds(self, partitions: Iterable[str]) -> None:
         for partition in partitions:
@@ -206,12 +205,7 @@ class Stream:
             if expected is None:
                 continue
             move = Advance(partition=gap.partition, expected=expected, next=gap.resume)
-            request = uuid.uuid4().hex
-            self.patiently(
-                lambda org=org, move=move, request=request: self.queue.put(  # type: ignore[misc] # bound now
-                    org, [], [move], now=self.clock(), request=request
-                )
-            )
+            self._ask(org, [], [move])
             self._stored[org][gap.partition] = gap.resume
 
 

@@ -11,8 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from triage.post import Post
-
 #: The topic of a post that could not be assessed.
 UNKNOWN: Final = "onbekend"
 #: How an organisation is spelled: it is the hash tag of its keys and part of its ticket ids.
@@ -157,9 +155,3 @@ def ticket_id(org: str, post_id: str) -> str:
 def org_of(ticket: str) -> str:
     """Give the organisation that a ticket's id names."""
     return ticket.partition(".")[0]
-
-
-def masked_author(post: Post) -> str:
-    """Name an author without telling who it is (for keys in logs and events)."""
-    author = post.author.id if post.author else ""
-    return hashlib.blake2b(author.encode(), digest_size=8).hexdigest() if author else ""

@@ -21,8 +21,7 @@ from triage.backoff import Backoff
 from triage.errors import InvalidPost, TooManyRejected, Unavailable
 from triage.log import Log, Record
 from triage.metrics import Metrics
-from triage.pipeline import Pipeline, Received
-from triage.post import Post
+from triage.pipeline import Pipeline, Received, decode
 from triage.queue import Entry, Queue
 from triage.rebuild import restore_recent
 from triage.relay import Relay
@@ -127,24 +126,12 @@ class Worker:
     def _decode(
         self, records: Sequence[Record]
     ) -> tuple[list[Received], list[tuple[Record, InvalidPost]]]:
+        """Decode a batch, without the posts that their queues have already."""
         start = time.perf_counter()
-        posts: list[Received] = []
-        rejected: list[tuple[Record, InvalidPost]] = []
-        for record in records:
-            try:
-                post = Post.decode(record.value or b"", received_at=record.at)
-            except InvalidPost as error:
-                rejected.append((record, error))
-                continue
-            if not self._stream.has(self._pipeline.org_of(post), record):
-                posts.append(
-                    Received(
-                        post=post,
-                        received_at=record.at,
-                        partition=record.partition,
-                        offset=record.offset,
-                    )
-                )
+        received, rejected = decode(records)
+        posts = [
+            one for one in received if not self._stream.has(self._pipeline.org_of(one.post), one)
+        ]
         if records:
             self._metrics.observe_stage("decode", time.perf_counter() - start)
         return posts, rejected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ _DIGITS: Final = 4
 #: What weighs less is no reason.
 _SMALLEST: Final = 0.02
 _CRITICAL: Final = 0
+_F = TypeVar("_F", bound=np.floating[Any])
 
 
 class Classifier:
@@ -100,7 +101,7 @@ class Classifier:
         none = np.float32(0)
         shift: tuple[Any, ...] = (none, self._prior_shift, none)
         topic, urgency, intent = (
-            _softmax(scores[:, head] * temperature + move)
+            softmax(scores[:, head] * temperature + move)
             for head, temperature, move in zip(self._heads, self._temperatures, shift, strict=True)
         )
         return topic, urgency, intent
@@ -190,9 +191,10 @@ def _norm(counts: Ints) -> Rows:
     return norm
 
 
-def _softmax(scores: Rows) -> Rows:
+def softmax(scores: NDArray[_F]) -> NDArray[_F]:
+    """Turn scores into shares that sum to 1, row by row."""
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Rows = odds / odds.sum(axis=1, keepdims=True)
+    shares: NDArray[_F] = odds / odds.sum(axis=1, keepdims=True)
     return shares
 
 

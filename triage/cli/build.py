@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from triage.cli.process import patiently
 from triage.errors import InvalidProfile, Refused, TriageError
 from triage.log import Log
 from triage.log.open import open_log
@@ -25,6 +26,8 @@ from triage.ticket import ORG
 
 if TYPE_CHECKING:
     from triage.pipeline import Observe, Pipeline
+
+_T = TypeVar("_T")
 
 
 def logging_to_stderr(level: str) -> None:
@@ -140,6 +143,10 @@ def make_queue(settings: Settings) -> Queue:
     return queue
 
 
+def _at_once(call: Callable[[], _T]) -> _T:
+    return call()
+
+
 @dataclass(slots=True)
 class Parts:
     """What a program runs on; ``stack`` closes it."""
@@ -151,11 +158,15 @@ class Parts:
     queue: Queue
 
 
-def open_parts(settings: Settings, stack: ExitStack) -> Parts:
-    """Open stores and profiles; they close with ``stack``."""
+def open_parts(settings: Settings, stack: ExitStack, *, wait: bool = False) -> Parts:
+    """Open profiles and stores; they close with ``stack``.
+
+    ``wait``: for a store that does not answer yet, instead of raising Unavailable.
+    """
+    until_there = patiently if wait else _at_once
     profiles = load_profiles(settings)
     metrics = Metrics()
     metrics.allow(teams={org: profile.teams for org, profile in profiles.items()})
-    log = stack.enter_context(make_log(settings, metrics))
-    queue = stack.enter_context(make_queue(settings))
+    log = stack.enter_context(until_there(lambda: make_log(settings, metrics)))
+    queue = stack.enter_context(until_there(lambda: make_queue(settings)))
     return Parts(settings, profiles, metrics, log, queue)

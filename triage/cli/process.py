@@ -55,12 +55,10 @@ def patiently(call: Callable[[], _T], stopping: Event | None = None) -> _T:
             raise SystemExit(0)
 
 
-def worker_children(
-    settings: Settings, arguments: list[str], figures: Path, *, count: int | None = None
-) -> list[Child]:
+def worker_children(settings: Settings, arguments: list[str], figures: Path) -> list[Child]:
     """Give the worker processes of a supervisor: the same command, one process each."""
     children = []
-    for number in range(count or settings.processes):
+    for number in range(settings.processes):
         mark = settings.data / f"worker-{number}.mark"
         children.append(
             Child(

@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack
 
 from triage.cli.build import open_parts
-from triage.cli.process import MULTIPROC, patiently
+from triage.cli.process import MULTIPROC
 from triage.cli.web import web_config
 from triage.settings import Settings
 from triage.web import create_app
@@ -17,7 +17,7 @@ def run_serve(settings: Settings) -> None:
     """Serve the page and the API until SIGTERM."""
     config = web_config(settings, os.environ.get(MULTIPROC))
     with ExitStack() as stack:
-        parts = patiently(lambda: open_parts(settings, stack))
+        parts = open_parts(settings, stack, wait=True)
         app = create_app(
             config,
             log=parts.log,

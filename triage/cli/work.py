@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 import typer
 
-from triage.cli.build import Parts, load_pipeline, load_profiles, make_log, make_queue, open_parts
+from triage.cli.build import Parts, load_pipeline, make_log, make_queue, open_parts
 from triage.cli.process import now, on_stop, patiently, worker_children
 from triage.errors import StoreLost
 from triage.log import Log
@@ -38,9 +38,10 @@ def run_work(settings: Settings, mark: Path | None) -> int:
     if settings.processes > 1:
         return _run_workers(settings)
     with ExitStack() as stack:
-        profiles = load_profiles(settings)
-        parts = patiently(lambda: open_parts(settings, stack))
-        pipeline = load_pipeline(settings, profiles, parts.metrics.observe_stage, entities=False)
+        parts = open_parts(settings, stack, wait=True)
+        pipeline = load_pipeline(
+            settings, parts.profiles, parts.metrics.observe_stage, entities=False
+        )
         parts.metrics.model(pipeline.model)
         suspects = Suspects(mark) if mark else Suspects.first_free(settings.data)
         if settings.metrics_port and mark is None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score, f1_score
 from sklearn.model_selection import GroupKFold
 
+from triage.classify.classifier import softmax
 from triage.learn.corpus import Example
 from triage.learn.vectors import Phrases, Text
 
@@ -69,8 +70,8 @@ def calibrate(
         _temperature(urgencies, _one_hot(truth["urgency"], len(LIFE))),
         _temperature(intents, _one_hot(truth["intent"], len(labels.intents))),
     ]
-    topic_p = _softmax(topics * temperatures[0])
-    urgency_p = _softmax(urgencies * temperatures[1] + shift)
+    topic_p = softmax(topics * temperatures[0])
+    urgency_p = softmax(urgencies * temperatures[1] + shift)
     critical_at = _bar(urgency_p[truth["urgency"] == 0, 0], CRITICAL_RECALL)
     abstain_below = float(np.quantile(topic_p.max(axis=1), 1 - COVERAGE))
     settings = _settings(temperatures, shift.tolist(), critical_at, abstain_below)
@@ -112,7 +113,7 @@ def _temperature(scores: Floats, right: NDArray[np.bool_]) -> float:
     """Choose what scores are multiplied by so that probabilities are what they say."""
 
     def loss(value: float) -> float:
-        return float(-np.log((_softmax(scores * value) * right).sum(axis=1) + 1e-12).mean())
+        return float(-np.log((softmax(scores * value) * right).sum(axis=1) + 1e-12).mean())
 
     return min(map(float, _TEMPERATURES), key=loss)
 
@@ -163,12 +164,6 @@ def _calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int =
             if (at == number).any()
         )
     )
-
-
-def _softmax(scores: Floats) -> Floats:
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _one_hot(labels: NDArray[np.intp], count: int) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ Both promise the same, and ``tests/contract/test_log.py`` holds both to it:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -166,11 +166,3 @@ def checked(records: Sequence[NewRecord]) -> Sequence[NewRecord]:
         if size > RECORD_LIMIT:
             raise InvalidPost("", f"groter dan {RECORD_LIMIT} bytes", offset=RECORD_LIMIT)
     return records
-
-
-def partition_of(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Group records by partition, order kept."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.partition, []).append(record)
-    return groups

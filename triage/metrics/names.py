@@ -64,8 +64,6 @@ HistogramName = Literal[
     "triage_stage_seconds",
     "triage_stream_pause_seconds",
 ]
-#: Every name there is; a typo does not pass mypy. A counter's series adds ``_total``.
-Name = Literal[CounterName, GaugeName, HistogramName]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

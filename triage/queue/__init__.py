@@ -68,6 +68,19 @@ class Advance:
     next: int
 
 
+def advances_to(ends: Mapping[str, int], stored: Mapping[str, int | None]) -> list[Advance]:
+    """Give the moves that bring stored positions up to ``ends``; none where they are there.
+
+    >>> advances_to({"p-0": 5, "p-1": 7}, {"p-0": 5})
+    [Advance(partition='p-1', expected=None, next=7)]
+    """
+    return [
+        Advance(partition=partition, expected=stored.get(partition), next=end)
+        for partition, end in ends.items()
+        if (stored.get(partition) or 0) < end
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutResult:
     """What a ``put`` did."""
