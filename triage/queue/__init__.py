@@ -34,11 +34,25 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from triage.bundle import Signature
 from triage.post import Post
 from triage.ticket import Assessment, Claim, Route, Ticket, Urgency
 
 #: How long the id of a post is remembered after its ticket is gone, in seconds.
 REMEMBER_SECONDS: Final = 48 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundling:
+    """How a post may be bundled with its copies."""
+
+    signature: Signature
+    #: How long after the last copy of a bundle another one joins it, in seconds.
+    window: int
+    #: A copy equal to what was answered already gets the same answer.
+    answer_copies: bool
+    #: A key figure wrote it: then a person looks, whatever was answered already.
+    key_figure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,8 @@ class Entry:
     partition: str | None = None
     #: What the language step adds to the ticket: ``lang`` and ``entities``.
     lang: str = "nl"
+    #: None: it gets a ticket of its own, whatever it says.
+    bundling: Bundling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +105,9 @@ class PutResult:
     edited: int = 0
     repeated: int = 0
     deleted: int = 0
+    #: Posts that joined a bundle, and bundles that one of them made more urgent or opened again.
+    joined: int = 0
+    raised: int = 0
     #: Partitions whose position was not as expected: where it stands. Their entries were not put.
     moved: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -105,11 +124,25 @@ class Action(StrEnum):
     CORRECTED = "corrected"
     REASSIGNED = "reassigned"
     ESCALATED = "escalated"
+    #: A post joined the bundle of another; its ticket stands inside that one from then on.
+    JOINED = "joined"
+    #: A copy made its bundle more urgent, or opened it again.
+    RAISED = "raised"
+    #: A post was taken out of a bundle by hand, or put into one.
+    SPLIT = "split"
+    MERGED = "merged"
 
 
 #: Actions of people that end in the outcomes log: exports read them, ``rebuild`` replays them.
 OUTCOMES: Final = frozenset(
-    {Action.RESOLVED, Action.CORRECTED, Action.REASSIGNED, Action.ESCALATED}
+    {
+        Action.RESOLVED,
+        Action.CORRECTED,
+        Action.REASSIGNED,
+        Action.ESCALATED,
+        Action.SPLIT,
+        Action.MERGED,
+    }
 )
 
 

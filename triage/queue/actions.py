@@ -150,18 +150,23 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
 _STALE: Final = "dit ticket is intussen door een ander opgepakt"
 CLAIMED: Final = "dit ticket is in behandeling bij een ander"
 RESOLVED: Final = "dit ticket is al afgehandeld"
+BUNDLED: Final = "dit bericht staat in een bundel; werk in de bundel, of haal het eruit"
 
 
 def refusal(code: str) -> NotFound | Conflict:
     """Give the error of a claim that a store refused."""
     if code == "claimed":
         return Conflict(code, CLAIMED)
+    if code == "bundled":
+        return Conflict(code, BUNDLED)
     return Conflict(code, RESOLVED) if code == "resolved" else unknown()
 
 
 def _open(stored: Stored | None) -> Stored:
     if stored is None or stored.gone:
         raise unknown()
+    if stored.within:
+        raise Conflict("bundled", BUNDLED)
     if stored.resolved:
         raise Conflict("resolved", RESOLVED)
     return stored

@@ -10,8 +10,9 @@ from typing import Protocol
 from triage.queue import Action, Change, actions
 from triage.queue.actions import Decision, Deed
 from triage.queue.checks import check_change, check_lease, check_name, check_ticket
-from triage.queue.document import Stored, answer_key, claim_of, to_ms, to_ticket
+from triage.queue.document import Stored, answer_key, to_ms
 from triage.queue.merge import Write
+from triage.queue.shown import claim_of, to_ticket
 from triage.ticket import Claim, Ticket
 
 

@@ -8,6 +8,7 @@ read has changed since; then it's decided anew. A put of new posts needs no read
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -29,19 +30,19 @@ from triage.queue.document import (
     from_ms,
     history_item,
     to_ms,
-    to_ticket,
 )
 from triage.queue.merge import (
     Plan,
     check_batch,
     counts_of,
-    plan_put,
     put_result,
     with_history,
 )
+from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
 from triage.queue.redis_wire import (
     CURSOR,
+    creation_args,
     events_of,
     moved_of,
     prefix_of,
@@ -49,6 +50,7 @@ from triage.queue.redis_wire import (
     volatile,
     write_args,
 )
+from triage.queue.shown import to_ticket
 from triage.ticket import URGENCIES, Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
@@ -131,7 +133,7 @@ class RedisQueue(Desk):
 
     def _restore(self, org: str, ticket: str, outcome: Mapping[str, Any], at: int) -> bool:
         for _ in range(ATTEMPTS):
-            _, stored = self._read(ticket)
+            _, stored, _ = self._read(ticket)
             write = actions.restore(stored, outcome)
             if write is None:
                 return False
@@ -154,10 +156,13 @@ class RedisQueue(Desk):
             args += (step.partition, expected, step.next)
         args.append(len(plan.creations))
         for creation in plan.creations:
-            args += creation
-        args.append(len(plan.writes))
-        for write in plan.writes:
+            args += creation_args(creation)
+        writes = [one for write in plan.writes for one in (write, *write.also)]
+        args.append(len(writes))
+        for write in writes:
             args += write_args(write)
+        considered = list(plan.considered)
+        args += (len(considered), *considered)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------
@@ -165,10 +170,10 @@ class RedisQueue(Desk):
     def get(self, ticket: str, *, now: datetime) -> Ticket:
         """Give one ticket, with its history."""
         check_ticket(ticket)
-        _, stored = self._read(ticket)
+        _, stored, others = self._read(ticket)
         if stored is None or stored.gone:
             raise unknown()
-        return to_ticket(stored, now=to_ms(now))
+        return to_ticket(stored, lead=others.get(stored.within), now=to_ms(now))
 
     def list(
         self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
@@ -233,9 +238,11 @@ class RedisQueue(Desk):
     def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
         org = check_ticket(ticket)
         for _ in range(ATTEMPTS):
-            earlier, stored = self._read(ticket, answer)
+            earlier, stored, others = self._read(ticket, answer, members=True)
             if earlier:
                 return self._answered(earlier, stored)
+            if stored is not None and not stored.within:
+                stored = replace(stored, members=tuple(others.values()))
             write = decide(stored)
             assert write.after is not None
             shown = as_answered(write.after, at)
@@ -250,14 +257,19 @@ class RedisQueue(Desk):
         """Give an earlier answer again, with the post as it stands now."""
         answer = reply.partition(b" ")[2]
         if stored is None:
-            _, stored = self._read(str(orjson.loads(answer)["id"]))
+            _, stored, _ = self._read(str(orjson.loads(answer)["id"]))
         if stored is None or stored.gone:
             raise unknown()
         return answered(answer, stored)
 
-    def _read(self, ticket: str, answer: str = "") -> tuple[bytes | None, Stored | None]:
-        earlier, raw = self._redis.run(prefix_of(check_ticket(ticket)), "get", answer, ticket)
-        return earlier, next(tickets_of([raw]), None)
+    def _read(
+        self, ticket: str, answer: str = "", *, members: bool = False
+    ) -> tuple[bytes | None, Stored | None, dict[str, Stored]]:
+        """Read an earlier answer, a ticket, and the bundle it is inside or else its members."""
+        prefix = prefix_of(check_ticket(ticket))
+        earlier, raw, others = self._redis.run(prefix, "get", answer, ticket, int(members))
+        found = {stored.id: stored for stored in tickets_of(others)}
+        return earlier, next(tickets_of([raw]), None), found
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -25,9 +25,10 @@ from triage.queue.document import (
     as_answered,
     from_ms,
     to_ms,
-    to_ticket,
 )
-from triage.queue.merge import check_batch, counts_of, plan_put, put_result, with_history
+from triage.queue.merge import check_batch, counts_of, put_result, with_history
+from triage.queue.planner import plan_put
+from triage.queue.shown import to_ticket
 from triage.queue.sqlite_connect import SQL, Database
 from triage.queue.sqlite_rows import (
     add_events,
@@ -41,6 +42,7 @@ from triage.queue.sqlite_rows import (
     published_cursor,
     read_ticket,
     remember,
+    shown_ticket,
     stored_of,
     write_plan,
     write_ticket,
@@ -84,7 +86,7 @@ class SqliteQueue(Desk):
             live = [entry for entry in entries if entry.partition not in moved]
             if not live and len(moved) == len(advances):
                 return PutResult(moved=moved)
-            known = known_tickets(db, {entry.ticket_id for entry in live})
+            known = known_tickets(db, org, live, at)
             plan = plan_put(live, known, now=at)
             write_plan(db, org, plan, at)
             counts = counts_of(plan, moved)
@@ -122,10 +124,7 @@ class SqliteQueue(Desk):
     def get(self, ticket: str, *, now: datetime) -> Ticket:
         """Give one ticket, with its history."""
         check_ticket(ticket)
-        stored = self._db.read(lambda db: read_ticket(db, ticket))
-        if stored is None or stored.gone:
-            raise unknown()
-        return to_ticket(stored, now=to_ms(now))
+        return self._db.read(lambda db: shown_ticket(db, ticket, to_ms(now)))
 
     def list(
         self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
@@ -252,10 +251,11 @@ class SqliteQueue(Desk):
             horizon = at - round(retention_seconds * 1000)
             old = db.execute(SQL["old_resolved"], (org, horizon, SWEEP_LIMIT)).fetchall()
             for (ticket,) in old:
-                db.execute(SQL["drop_history"], (ticket,))
+                db.execute(SQL["drop_histories"], (ticket,))
                 db.execute(SQL["drop_ticket"], (at + REMEMBER_SECONDS * 1000, ticket))
             db.execute(SQL["forget_ids"], (at,))
             db.execute(SQL["forget_answers"], (at,))
+            db.execute(SQL["forget_keys"], (at,))
             # The entry of the cursor stays: not all of its events may be published.
             if place := place_of(published_cursor(db, org)):
                 db.execute(SQL["trim_outbox"], (org, place[0], at - KEEP_EVENTS_SECONDS * 1000))

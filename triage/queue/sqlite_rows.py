@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from triage.queue import Action, Advance, Event
+from triage.queue import Action, Advance, Entry, Event
 from triage.queue.actions import refusal
 from triage.queue.checks import unknown
 from triage.queue.document import (
@@ -27,8 +27,9 @@ from triage.queue.document import (
     to_ms,
 )
 from triage.queue.merge import Plan, Write
+from triage.queue.shown import to_ticket
 from triage.queue.sqlite_connect import SQL
-from triage.ticket import org_of
+from triage.ticket import Ticket, org_of
 
 _OUTBOX_PAGE: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +42,7 @@ _CURSOR: Final = re.compile(r"(\d{1,18})\.(\d{1,9})")
 
 def stored_of(row: Sequence[Any], history: Sequence[bytes] = ()) -> Stored:
     """Read a ticket from its row."""
-    ticket, version, state, doc, seen, forget_at, owner, token, until = row
+    ticket, version, state, doc, seen, forget_at, owner, token, until, within, bundle = row
     return from_state(
         ticket,
         version,
@@ -52,22 +53,48 @@ def stored_of(row: Sequence[Any], history: Sequence[bytes] = ()) -> Stored:
         owner=owner,
         token=token,
         until=until,
+        within=within,
+        bundle=bundle,
         history=tuple(history),
     )
 
 
-def read_ticket(db: Connection, ticket: str) -> Stored | None:
-    """Read a ticket with its history; None where the store does not know it."""
+def read_ticket(db: Connection, ticket: str, *, members: bool = False) -> Stored | None:
+    """Read a ticket with its history, and on demand its members; None: the store has no such."""
     row = db.execute(SQL["ticket"], (ticket,)).fetchone()
     if row is None:
         return None
-    return stored_of(row, [item for (item,) in db.execute(SQL["history"], (ticket,))])
+    stored = stored_of(row, [item for (item,) in db.execute(SQL["history"], (ticket,))])
+    if members and stored.bundle:
+        inside = map(stored_of, db.execute(SQL["members"], (ticket,)))
+        stored = replace(stored, members=tuple(inside))
+    return stored
 
 
-def known_tickets(db: Connection, tickets: Iterable[str]) -> dict[str, Stored]:
-    """Read those of the tickets that the store knows."""
-    found = (read_ticket(db, ticket) for ticket in tickets)
-    return {stored.id: stored for stored in found if stored is not None}
+def shown_ticket(db: Connection, ticket: str, at: int) -> Ticket:
+    """Read a ticket for people; a member as its bundle stands. Raises NotFound."""
+    stored = read_ticket(db, ticket)
+    if stored is None or stored.gone:
+        raise unknown()
+    lead = read_ticket(db, stored.within) if stored.within else None
+    return to_ticket(stored, lead=lead, now=at)
+
+
+def known_tickets(db: Connection, org: str, entries: Sequence[Entry], at: int) -> dict[str, Stored]:
+    """Read the tickets that posts have already, and those that they may be copies of."""
+    wanted = {entry.ticket_id: None for entry in entries}
+    signatures = (entry.bundling.signature for entry in entries if entry.bundling)
+    for key in {key: None for signature in signatures for key in signature.keys}:
+        found = db.execute(SQL["found_by"], (org, key, at))
+        wanted.update(dict.fromkeys(ticket for (ticket,) in found))
+    known: dict[str, Stored] = {}
+    for ticket in wanted:
+        stored = read_ticket(db, ticket)
+        if stored is not None:
+            known[ticket] = stored
+            if stored.within and (lead := read_ticket(db, stored.within)):
+                known[lead.id] = lead
+    return known
 
 
 def write_ticket(db: Connection, write: Write) -> None:
@@ -91,8 +118,13 @@ def write_ticket(db: Connection, write: Write) -> None:
             " ".join(after.seen),
             after.state,
             after.doc,
+            after.within,
+            after.bundle,
         ),
     )
+    add_keys(db, after.id, write.keys, write.at + write.window * 1000)
+    for other in write.also:
+        write_ticket(db, other)
     if write.rewritten:
         db.execute(SQL["drop_history"], (after.id,))
     items = after.history if write.rewritten else write.appended
@@ -106,13 +138,31 @@ def write_plan(db: Connection, org: str, plan: Plan, at: int) -> None:
     db.executemany(
         SQL["create"],
         [
-            (new.id, org, new.digest, new.team, new.rank, new.due, new.state, new.doc)
+            (
+                new.id,
+                org,
+                new.digest,
+                new.team,
+                new.rank,
+                new.due,
+                new.state,
+                new.doc,
+                new.within,
+            )
             for new in plan.creations
         ],
     )
+    for new in plan.creations:
+        add_keys(db, new.id, new.keys, at + new.window * 1000)
     for write in plan.writes:
         write_ticket(db, write)
     add_events(db, org, at, [*(new.event for new in plan.creations), *plan.events])
+
+
+def add_keys(db: Connection, ticket: str, keys: Iterable[str], until: int) -> None:
+    """Let copies find a ticket by these keys."""
+    rows = [(org_of(ticket), key, ticket, until) for key in keys]
+    db.executemany(SQL["add_key"], rows)
 
 
 def advance_positions(
@@ -138,6 +188,8 @@ def claim_ticket(
         raise unknown()
     if stored.resolved:
         raise refusal("resolved")
+    if stored.within:
+        raise refusal("bundled")
     if stored.held(at):
         raise refusal("claimed")
     floor = (now - _EPOCH) // _MICROSECOND
