@@ -14,13 +14,14 @@ from typing import Final
 
 import structlog
 
+from triage.bundle import Signer
 from triage.classify import Classifier
 from triage.classify.safety import check as safety_check
 from triage.errors import InvalidPost
 from triage.language import Reader
 from triage.log import Record
 from triage.post import Post
-from triage.queue import Entry
+from triage.queue import Bundling, Entry
 from triage.reading import Reading
 from triage.route import Profile
 from triage.ticket import UNKNOWN, Assessment, Urgency, ticket_id
@@ -84,6 +85,7 @@ class Pipeline:
         self._profiles = profiles
         self._default = next(iter(profiles))
         self._observe = observe
+        self._signer = Signer()
         #: Posts that could not be judged so far.
         self.failures = 0
 
@@ -157,12 +159,32 @@ class Pipeline:
         )
         return Entry(
             ticket_id=ticket_id(org, post.id),
+            bundling=self._bundling(self._profiles[org], post),
             post=post,
             assessment=assessment,
             route=route,
             received_at=received.received_at,
             partition=received.partition,
             lang=reading.lang,
+        )
+
+    def _bundling(self, profile: Profile, post: Post) -> Bundling | None:
+        """Say how a post may meet its copies; what can't be signed stands alone."""
+        bundles = profile.bundles
+        if not bundles.hours:
+            return None
+        try:
+            signature = self._signer.sign(post.text)
+        except Exception as error:  # noqa: BLE001 - a human sees it all the same
+            _log.error("signing_failed", error=type(error).__name__)
+            return None
+        if signature is None:
+            return None
+        return Bundling(
+            signature=signature,
+            window=bundles.hours * 3600,
+            answer_copies=bundles.answer_copies,
+            key_figure=profile.is_key_figure(post),
         )
 
 

@@ -36,6 +36,8 @@ _THOUSANDS: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?!\d))")
 _APOSTROPHES: Final = str.maketrans("‘’`´ʼ", "'''''")
 _SENTENCE_END: Final = re.compile(r"[.!?:…\n\"“”(]\s*$")
 _CUT: Final = re.compile(r"(?:…|\.\.\.)\s*$")
+#: How far back the end of the sentence before is looked for.
+_BEFORE: Final = 8
 _FIRST_DIACRITIC: Final = "\u00c0"
 
 
@@ -71,7 +73,7 @@ class Words:
         for match in _TOKEN.finditer(text):
             word = match[0]
             if word[0].isupper() and not text.isupper():
-                before = text[: match.start()]
+                before = text[max(0, match.start() - _BEFORE) : match.start()]
                 if before.strip() and not _SENTENCE_END.search(before):
                     found.add(plain(word))
         return frozenset(found)

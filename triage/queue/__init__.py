@@ -11,6 +11,9 @@ to it:
   changes nothing; the same id with other content is an edit: urgency may rise and the due time
   come forward (neither ever falls back), the earlier text stays in the history, a resolved ticket
   opens again. A deletion masks the text, also in the history, and keeps the ticket.
+- Copies of a post stand in one ticket, a bundle (``bundling``): the look-up is part of ``put``, so
+  that two workers that put two copies at the same moment make one bundle. A bundle is never less
+  urgent than a post in it; every member gets the outcome of its bundle, under an id of its own.
 - Order is due time; tickets that are ``kritiek`` come before all others, so that they overtake a
   backlog whose due times have passed.
 - A claim is a lease with a fencing token. Tokens grow and never repeat, not even after the store
@@ -108,6 +111,8 @@ class PutResult:
     #: Posts that joined a bundle, and bundles that one of them made more urgent or opened again.
     joined: int = 0
     raised: int = 0
+    #: How many posts each bundle that one of them joined holds now.
+    sizes: Sequence[int] = ()
     #: Partitions whose position was not as expected: where it stands. Their entries were not put.
     moved: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -290,6 +295,41 @@ class Queue(Protocol):
         request: str,
     ) -> Ticket:
         """Raise a ticket's urgency, and with it its due time and team; token as in ``correct``."""
+        ...
+
+    def split(
+        self,
+        ticket: str,
+        members: Sequence[str],
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Take members (their tickets) out of a bundle, together into one ticket.
+
+        They stay apart: no copy joins them, they join no bundle. Token as in ``correct``.
+        """
+        ...
+
+    def merge(
+        self,
+        ticket: str,
+        others: Sequence[str],
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Put other tickets, and what is inside them, into this one; nobody may hold them."""
+        ...
+
+    def members(
+        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give the tickets inside a bundle (without history), ordered by id."""
         ...
 
     def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:

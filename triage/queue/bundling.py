@@ -60,11 +60,11 @@ def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Compa
     summary = Summary.of(lead)
     if summary.count >= MEMBER_LIMIT or not _in_time(summary, entry, bundling):
         return None
+    if summary.has(bundling.signature.exact):
+        return Comparison(same=True, equal=True)
     found = compare(read(summary.variants[0].text), words)
     if not found.same or conflict(summary.adds, found.adds):
         return None
-    if summary.has(bundling.signature.exact):
-        return replace(found, equal=True)
     critical = entry.assessment.urgency is Urgency.KRITIEK
     news = lead.urgency is not Urgency.KRITIEK or found.adds.keys() & {"getal", "naam"}
     return None if lead.resolved or (critical and news) else found
@@ -103,21 +103,14 @@ def joined(
     return after, rose or reopened
 
 
-def split(lead: Stored, member: Stored) -> tuple[Stored, Stored]:
-    """Take a member out of its bundle; both as they stand then, the member apart for good."""
-    copy = Copy.of(member.doc)
-    rest = Summary.of(lead).minus(copy)
-    alone = replace(Summary.alone(copy), apart=True)
-    return (
-        replace(lead, bundle=rest.to_bytes()),
-        replace(member, within="", bundle=alone.to_bytes()),
-    )
+def split_off(lead: Stored, member: Stored) -> Stored:
+    """Give a bundle without a member that a person took out."""
+    return replace(lead, bundle=Summary.of(lead).minus(Copy.of(member.doc)).to_bytes())
 
 
 def left(lead: Stored, member: Stored) -> Stored:
     """Give a bundle without a member whose post says something else now."""
-    rest = Summary.of(lead).minus(Copy.of(member.doc))
-    return replace(lead, version=lead.version + 1, bundle=rest.to_bytes())
+    return replace(split_off(lead, member), version=lead.version + 1)
 
 
 def merged(lead: Stored, other: Stored) -> Stored:

@@ -48,6 +48,11 @@ class Write:
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()
 
+    @property
+    def whole(self) -> tuple[Write, ...]:
+        """This change and those that happen with it."""
+        return (self, *self.also)
+
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
@@ -63,6 +68,7 @@ class Plan:
     deleted: int = 0
     joined: int = 0
     raised: int = 0
+    sizes: list[int] = field(default_factory=list)
 
     @property
     def events(self) -> list[bytes]:
@@ -159,6 +165,7 @@ def counts_of(plan: Plan, moved: Mapping[str, int | None]) -> bytes:
             "deleted": plan.deleted,
             "joined": plan.joined,
             "raised": plan.raised,
+            "sizes": plan.sizes,
             "moved": dict(moved),
         }
     )
@@ -169,6 +176,7 @@ def put_result(counts: bytes, repeated: int = 0) -> PutResult:
     said = orjson.loads(counts)
     said["created"] -= repeated
     said["repeated"] += repeated
+    said["sizes"] = tuple(said["sizes"])
     return PutResult(**said)
 
 

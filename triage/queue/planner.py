@@ -25,7 +25,7 @@ from triage.queue.document import (
     window_of,
 )
 from triage.queue.merge import Plan, Write, edited, fresh, masked
-from triage.queue.summary import Copy
+from triage.queue.summary import Copy, Summary
 
 
 def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
@@ -50,6 +50,8 @@ class _Draft:
     #: Under which further keys its copies find it.
     keys: dict[str, None] = field(default_factory=dict)
     window: int = 0
+    #: A copy joined it.
+    joined: bool = False
 
 
 class _Planner:
@@ -84,6 +86,8 @@ class _Planner:
         plan.creations += [create(entry, at) for entry in self._alone.values()]
         for ticket, draft in self._drafts.items():
             changed = draft.now is not draft.before
+            if changed and draft.now and draft.joined:
+                plan.sizes.append(Summary.of(draft.now).count)
             if changed or draft.before is None:
                 plan.writes.append(
                     Write(
@@ -136,7 +140,7 @@ class _Planner:
         assert draft.now is not None
         copy = Copy.from_entry(entry, bundling)
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
-        draft.now = after
+        draft.now, draft.joined = after, True
         draft.keys.update(dict.fromkeys(bundling.signature.keys))
         draft.window = window_of(bundling)
         self._find_by((bundling.signature.exact,), after.id)

@@ -203,7 +203,7 @@ local function add_lookalikes(new, considered, met)
       if not considered[id] then
         considered[id] = true
         local ticket = read(id, true)
-        local lead = ticket[11] or ''
+        local lead = ticket[10] or ''
         if ticket[2] and lead == '' then
           met[#met + 1] = ticket
         elseif ticket[2] and not considered[lead] then
@@ -219,7 +219,7 @@ end
 local function add_met(met, id)
   local ticket = read(id, true)
   met[#met + 1] = ticket
-  if (ticket[11] or '') ~= '' then met[#met + 1] = read(ticket[11], true) end
+  if (ticket[10] or '') ~= '' then met[#met + 1] = read(ticket[10], true) end
 end
 
 -- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them.
@@ -243,6 +243,7 @@ local function compare(creations, changes, considered)
     elseif change.kind ~= 'check' then
       if change.from_team ~= '' then probe(change.from_team, change.from_rank) end
       if change.to_team ~= '' then probe(change.to_team, change.to_rank) end
+      if v == '0' then add_lookalikes(change, considered, met) end
     end
   end
   return fresh, met
@@ -392,7 +393,7 @@ end
 local function get()
   local request, id, whole = take(), take(), take()
   local ticket, others = read(id, true), {}
-  if (ticket[11] or '') ~= '' then others[1] = read(ticket[11], true) end
+  if (ticket[10] or '') ~= '' then others[1] = read(ticket[10], true) end
   if whole == '1' then
     for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
       others[#others + 1] = read(member, false)

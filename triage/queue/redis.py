@@ -50,7 +50,8 @@ from triage.queue.redis_wire import (
     volatile,
     write_args,
 )
-from triage.queue.shown import to_ticket
+from triage.queue.regroup import restore
+from triage.queue.shown import shown_members, to_ticket
 from triage.ticket import URGENCIES, Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
@@ -134,7 +135,7 @@ class RedisQueue(Desk):
     def _restore(self, org: str, ticket: str, outcome: Mapping[str, Any], at: int) -> bool:
         for _ in range(ATTEMPTS):
             _, stored, _ = self._read(ticket)
-            write = actions.restore(stored, outcome)
+            write = restore(stored, outcome, self._whole)
             if write is None:
                 return False
             if self._write(org, "", b"", at, (), Plan(writes=[write]))[0] == b"done":
@@ -157,7 +158,7 @@ class RedisQueue(Desk):
         args.append(len(plan.creations))
         for creation in plan.creations:
             args += creation_args(creation)
-        writes = [one for write in plan.writes for one in (write, *write.also)]
+        writes = [one for write in plan.writes for one in write.whole]
         args.append(len(writes))
         for write in writes:
             args += write_args(write)
@@ -184,6 +185,13 @@ class RedisQueue(Desk):
         limit = max(0, min(limit, LIST_LIMIT))
         raw = self._redis.run(prefix_of(org), "list", team, max(0, offset), limit) if limit else []
         return [to_ticket(stored, now=to_ms(now)) for stored in tickets_of(raw)]
+
+    def members(
+        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give the tickets inside a bundle (without history), ordered by id."""
+        check_ticket(ticket)
+        return shown_members(self._whole(ticket), to_ms(now), limit, offset)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
@@ -235,15 +243,23 @@ class RedisQueue(Desk):
             return None
         raise actions.refusal(reply[0].decode())
 
-    def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
+    def _act(
+        self,
+        ticket: str,
+        decide: Decision,
+        *,
+        answer: str,
+        at: int,
+        others: Sequence[str] = (),
+    ) -> Stored:
         org = check_ticket(ticket)
         for _ in range(ATTEMPTS):
-            earlier, stored, others = self._read(ticket, answer, members=True)
+            earlier, stored, around = self._read(ticket, answer, members=True)
             if earlier:
                 return self._answered(earlier, stored)
             if stored is not None and not stored.within:
-                stored = replace(stored, members=tuple(others.values()))
-            write = decide(stored)
+                stored = replace(stored, members=tuple(around.values()))
+            write = decide(stored, *map(self._whole, others))
             assert write.after is not None
             shown = as_answered(write.after, at)
             reply = self._write(org, answer, answer_of(shown), at, (), Plan(writes=[write]))
@@ -252,6 +268,11 @@ class RedisQueue(Desk):
             if reply[0] == b"again":
                 return self._answered(reply[1])
         raise _too_busy()
+
+    def _whole(self, ticket: str) -> Stored | None:
+        """Read a ticket with its members."""
+        _, stored, around = self._read(ticket, members=True)
+        return stored and replace(stored, members=() if stored.within else tuple(around.values()))
 
     def _answered(self, reply: bytes, stored: Stored | None = None) -> Stored:
         """Give an earlier answer again, with the post as it stands now."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from triage.queue.checks import unknown
 from triage.queue.document import Stored, from_ms
 from triage.queue.summary import VARIANT_LENGTH, Summary
 from triage.ticket import Claim, State, Ticket, org_of
+
+#: The most members that one call gives.
+MEMBERS_LIMIT: Final = 500
 
 
 def to_ticket(stored: Stored, *, lead: Stored | None = None, now: int = 0) -> Ticket:
@@ -38,6 +42,15 @@ def to_ticket(stored: Stored, *, lead: Stored | None = None, now: int = 0) -> Ti
         bundle=_bundle_of(stored),
         history=tuple(orjson.loads(item) for item in stored.history),
     )
+
+
+def shown_members(lead: Stored | None, now: int, limit: int, offset: int) -> list[Ticket]:
+    """Give the tickets inside a bundle, a page of them. Raises NotFound."""
+    if lead is None or lead.gone:
+        raise unknown()
+    members = sorted(lead.members, key=lambda member: member.id)
+    page = members[max(0, offset) :][: max(0, min(limit, MEMBERS_LIMIT))]
+    return [to_ticket(member, lead=lead, now=now) for member in page]
 
 
 def claim_of(stored: Stored) -> Claim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
@@ -141,6 +141,15 @@ class Summary:
             adds={},
         )
         return empty.plus(copy, {})
+
+    @classmethod
+    def together(cls, tickets: Sequence[Stored], *, apart: bool) -> Summary:
+        """Sum up tickets of one post each; the first one leads."""
+        first, *others = (Copy.of(ticket.doc) for ticket in tickets)
+        summary = replace(cls.alone(first), apart=apart)
+        for copy in others:
+            summary = summary.plus(copy, {})
+        return summary
 
     def plus(self, copy: Copy, adds: Adds) -> Summary:
         """Add a copy."""
