@@ -21,15 +21,19 @@ from triage.bundle.words import Words
 ONE_IN: Final = 5
 #: A copy that was cut off has at least this share of the words.
 CUT_SHARE: Final = 0.5
-#: A name this long may have one wrong letter.
-_TYPO_LENGTH: Final = 6
+#: Words this long may hold a typing error; from the second length on two.
+_TYPO_LENGTH: Final = 4
+_LONG: Final = 9
 
 _NEGATIONS: Final = frozenset(words_of("negations.txt"))
 _TURNS: Final = frozenset(words_of("turns.txt"))
-_ORDINARY: Final = frozenset(words_of("ordinary.txt")) | frozenset(words_of("common.txt"))
+_COMMON: Final = frozenset(words_of("common.txt"))
+_FILLERS: Final = frozenset(words_of("fillers.txt"))
+_ORDINARY: Final = frozenset(words_of("ordinary.txt")) | _COMMON
 _CONTRASTS: Final[Mapping[str, int]] = {
     word: group for group, line in enumerate(lines("contrasts.txt")) for word in line
 }
+_FACT_WORDS: Final = sorted(_NEGATIONS | _TURNS | _CONTRASTS.keys())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,23 +117,23 @@ def _facts(
     first: Words, other: Words, gone: Counter[str], new: Counter[str]
 ) -> tuple[str, dict[str, frozenset[str]]]:
     """Give why the words that differ are another fact (or ""), and what they only add."""
-    either = {*gone, *new}
+    was, now = _without_typos(set(gone) - _FILLERS, set(new) - _FILLERS, first, other)
+    either = was | now
     if negations := either & _NEGATIONS:
         return f"ontkenning verschilt: {_shown(negations)}", {}
     if turns := either & _TURNS:
         return f"wending verschilt: {_shown(turns)}", {}
-    groups = {_CONTRASTS[word]: word for word in gone if word in _CONTRASTS}
-    for word in new:
+    groups = {_CONTRASTS[word]: word for word in was if word in _CONTRASTS}
+    for word in now:
         if (group := _CONTRASTS.get(word)) in groups:
             return f"tegenstelling: {groups[group]} en {word}", {}
-    numbers_gone, numbers_new = _numbers(gone), _numbers(new)
-    if numbers_gone and numbers_new:
-        return f"ander getal: {_shown(numbers_gone)} en {_shown(numbers_new)}", {}
-    names_gone, names_new = _names(gone, first), _names(new, other)
-    names_gone, names_new = _without_typos(names_gone, names_new, gone, new)
-    if names_gone and names_new:
-        return f"andere naam of plaats: {_shown(names_gone)} en {_shown(names_new)}", {}
-    adds = {"getal": numbers_new, "naam": names_new}
+    numbers_was, numbers_now = _numbers(was), _numbers(now)
+    if numbers_was and numbers_now:
+        return f"ander getal: {_shown(numbers_was)} en {_shown(numbers_now)}", {}
+    names_was, names_now = _names(was, first), _names(now, other)
+    if names_was and names_now:
+        return f"andere naam of plaats: {_shown(names_was)} en {_shown(names_now)}", {}
+    adds = {"getal": numbers_now, "naam": names_now & other.capitals}
     return "", {kind: found for kind, found in adds.items() if found}
 
 
@@ -138,35 +142,79 @@ def _numbers(words: Iterable[str]) -> frozenset[str]:
 
 
 def _names(words: Iterable[str], text: Words) -> frozenset[str]:
-    """Give the words that name something: capitals inside a sentence, or out of the ordinary."""
+    """Give the words that may name something: capitals in a sentence, or out of the ordinary."""
     return frozenset(
         word
         for word in words
-        if not word[0].isdigit() and (word not in _ORDINARY or word in text.capitals)
+        if not word[0].isdigit()
+        and word not in _COMMON
+        and (word not in _ORDINARY or word in text.capitals)
     )
 
 
+# -- typing errors -------------------------------------------------------------------------------
+
+
 def _without_typos(
-    gone: frozenset[str], new: frozenset[str], all_gone: Iterable[str], all_new: Iterable[str]
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Leave out words that are another word of the other side with a wrong letter."""
-    left = frozenset(word for word in gone if not any(_typo(word, one) for one in all_new))
-    right = frozenset(word for word in new if not any(_typo(word, one) for one in all_gone))
-    return left, right
+    gone: set[str], new: set[str], first: Words, other: Words
+) -> tuple[set[str], set[str]]:
+    """Take out words that are the other side's with a typing error; mend those of fact words.
+
+    Names that are written with a capital on both sides must be spelled the same: streets differ
+    by a letter.
+    """
+    gone, new = set(map(_mended, gone)), set(map(_mended, new))
+    gone, new = gone - new, new - gone
+    named = (gone & first.capitals) | (new & other.capitals)
+    for word in sorted(gone):
+        for one in sorted(new):
+            both_named = word in named and one in named
+            both_known = word in _ORDINARY and one in _ORDINARY
+            if not both_named and not both_known and _is_typo(word, one):
+                gone.discard(word)
+                new.discard(one)
+                break
+    return gone, new
 
 
-def _typo(one: str, other: str) -> bool:
-    """Whether two words differ in one letter (wrong, missing, too many, or two swapped)."""
-    short, long = sorted((one, other), key=len)
-    if len(long) < _TYPO_LENGTH or len(long) - len(short) > 1:
+def _mended(word: str) -> str:
+    """Give the fact word that an unknown word is meant to be; else the word itself."""
+    if word in _ORDINARY or len(word) < _TYPO_LENGTH or any(map(str.isdigit, word)):
+        return word
+    return next((fact for fact in _FACT_WORDS if _is_typo(fact, word)), word)
+
+
+def _is_typo(one: str, other: str) -> bool:
+    """Whether two words differ by typing errors: one, or two in a long word.
+
+    >>> _is_typo("donderdag", "donderadg"), _is_typo("niemand", "nimeand"), _is_typo("weg", "wet")
+    (True, True, False)
+    """
+    length = max(len(one), len(other))
+    if min(len(one), len(other)) < _TYPO_LENGTH or any(map(str.isdigit, one + other)):
         return False
-    start = 0
-    while start < len(short) and short[start] == long[start]:
-        start += 1
-    left, right = short[start:], long[start:]
-    if len(short) < len(long):
-        return left == right[1:]
-    return left[1:] == right[1:] or (left[:2] == right[1::-1] and left[2:] == right[2:])
+    limit = 1 + (length >= _LONG) + (length >= 2 * _LONG)
+    if abs(len(one) - len(other)) > limit or _letters_apart(one, other) > 2 * limit:
+        return False
+    return _distance(one, other) <= limit
+
+
+def _letters_apart(one: str, other: str) -> int:
+    return (Counter(one) - Counter(other)).total() + (Counter(other) - Counter(one)).total()
+
+
+def _distance(one: str, other: str) -> int:
+    """Count wrong, missing, additional and swapped letters (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, start=1):
+        older, before, row = before, row, [i]
+        for j, right in enumerate(other, start=1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+    return row[-1]
 
 
 def _apart(reason: str) -> Comparison:
