@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from triage.bundle import Signer
+from triage.bundle import sign
 from triage.classify import Classifier
 from triage.classify.safety import check as safety_check
 from triage.errors import InvalidPost
@@ -85,7 +85,6 @@ class Pipeline:
         self._profiles = profiles
         self._default = next(iter(profiles))
         self._observe = observe
-        self._signer = Signer()
         #: Posts that could not be judged so far.
         self.failures = 0
 
@@ -174,7 +173,7 @@ class Pipeline:
         if not bundles.hours:
             return None
         try:
-            signature = self._signer.sign(post.text)
+            signature = sign(post.text)
         except Exception as error:  # noqa: BLE001 - a human sees it all the same
             _log.error("signing_failed", error=type(error).__name__)
             return None

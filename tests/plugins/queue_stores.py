@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.plugins.redis_server import RedisServer
-from triage.bundle import Signer
+from triage.bundle import sign
 from triage.post import Author, Post
 from triage.queue import Bundling, Entry, Queue
 from triage.queue.open import open_queue
@@ -99,7 +99,7 @@ class Store:
 
     @staticmethod
     def _bundling(text: str, *, key_figure: bool) -> Bundling | None:
-        signature = Signer().sign(text)
+        signature = sign(text)
         if signature is None:
             return None
         return Bundling(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triage.bundle.compare import Comparison, compare, conflict
-from triage.bundle.signature import Signature, Signer
+from triage.bundle.signature import Signature, sign
 from triage.bundle.words import Words, read
 
-__all__ = ["Comparison", "Signature", "Signer", "Words", "compare", "conflict", "read"]
+__all__ = ["Comparison", "Signature", "Words", "compare", "conflict", "read", "sign"]

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from triage.bundle.data import lines
@@ -33,7 +36,11 @@ _ORDINARY: Final = frozenset(words_of("ordinary.txt")) | _COMMON
 _CONTRASTS: Final[Mapping[str, int]] = {
     word: group for group, line in enumerate(lines("contrasts.txt")) for word in line
 }
-_FACT_WORDS: Final = sorted(_NEGATIONS | _TURNS | _CONTRASTS.keys())
+#: Words that tell facts apart, by their first letter.
+_FACT_WORDS: Final[Mapping[str, list[str]]] = {
+    first: list(words)
+    for first, words in groupby(sorted(_NEGATIONS | _TURNS | _CONTRASTS.keys()), itemgetter(0))
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +73,9 @@ def compare(first: Words, other: Words) -> Comparison:
         return Comparison(same=True, equal=True, adds=links)
     if min(len(first.tokens), len(other.tokens)) < LEAST_WORDS:
         return _apart(f"korter dan {LEAST_WORDS} woorden en niet gelijk")
-    before, after = Counter(first.tokens), Counter(other.tokens)
-    gone, new = before - after, after - before
-    if not _near(first, other, gone.total(), new.total()):
-        return _apart("meer dan een vijfde van de woorden verschilt")
+    gone, new = _differing(first, other) if _may_be_near(first, other) else (None, None)
+    if gone is None or new is None or not _near(first, other, gone.total(), new.total()):
+        return _apart(_TOO_FAR)
     if first.question != other.question:
         return _apart("de een is een vraag, de ander niet")
     if _is_shortened(first, other):
@@ -92,6 +98,21 @@ def conflict(known: Mapping[str, frozenset[str]], adds: Mapping[str, frozenset[s
 
 
 _OTHER: Final = {"getal": "ander getal", "naam": "andere naam of plaats"}
+
+
+_TOO_FAR: Final = "meer dan een vijfde van de woorden verschilt"
+
+
+def _may_be_near(first: Words, other: Words) -> bool:
+    """Look at the distinct words only, which is quick; shortened copies may be any."""
+    fewer = max(len(first.distinct), len(other.distinct)) - len(first.distinct & other.distinct)
+    longest = max(len(first.tokens), len(other.tokens))
+    return fewer * ONE_IN <= longest or first.cut_off or other.cut_off
+
+
+def _differing(first: Words, other: Words) -> tuple[Counter[str], Counter[str]]:
+    before, after = Counter(first.tokens), Counter(other.tokens)
+    return before - after, after - before
 
 
 def _near(first: Words, other: Words, gone: int, new: int) -> bool:
@@ -177,13 +198,16 @@ def _without_typos(
     return gone, new
 
 
+@lru_cache(maxsize=8192)
 def _mended(word: str) -> str:
     """Give the fact word that an unknown word is meant to be; else the word itself."""
     if word in _ORDINARY or len(word) < _TYPO_LENGTH or any(map(str.isdigit, word)):
         return word
-    return next((fact for fact in _FACT_WORDS if _is_typo(fact, word)), word)
+    alike = _FACT_WORDS.get(word[0], ())
+    return next((fact for fact in alike if _is_typo.__wrapped__(fact, word)), word)
 
 
+@lru_cache(maxsize=8192)
 def _is_typo(one: str, other: str) -> bool:
     """Whether two words differ by typing errors: one, or two in a long word.
 
@@ -194,13 +218,9 @@ def _is_typo(one: str, other: str) -> bool:
     if min(len(one), len(other)) < _TYPO_LENGTH or any(map(str.isdigit, one + other)):
         return False
     limit = 1 + (length >= _LONG) + (length >= 2 * _LONG)
-    if abs(len(one) - len(other)) > limit or _letters_apart(one, other) > 2 * limit:
+    if abs(len(one) - len(other)) > limit or len(set(one) ^ set(other)) > 2 * limit:
         return False
     return _distance(one, other) <= limit
-
-
-def _letters_apart(one: str, other: str) -> int:
-    return (Counter(one) - Counter(other)).total() + (Counter(other) - Counter(one)).total()
 
 
 def _distance(one: str, other: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from triage.bundle.data import words as words_of
@@ -55,7 +55,12 @@ class Words:
         """All that must be the same for two texts to count as equal."""
         return " ".join((*self.tokens, "?")) if self.question else " ".join(self.tokens)
 
-    @property
+    @cached_property
+    def distinct(self) -> frozenset[str]:
+        """The words, each once."""
+        return frozenset(self.tokens)
+
+    @cached_property
     def cut_off(self) -> bool:
         """Whether the text ends in an ellipsis, as shortened copies do."""
         return _CUT.search(_OFF.sub("", self.text)) is not None
@@ -79,8 +84,9 @@ class Words:
         return frozenset(found)
 
 
+@lru_cache(maxsize=2048)
 def read(text: str) -> Words:
-    """Read the words of a text.
+    """Read the words of a text; those of the last few thousand are remembered.
 
     >>> read('RT @jan: "Brand in de #OudeKerkstraat 5!" https://t.example/x').tokens
     ('brand', 'in', 'de', 'oude', 'kerkstraat', '5')

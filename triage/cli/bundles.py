@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 import typer
 
-from triage.bundle import Comparison, Signer, Words, compare, read
+from triage.bundle import Comparison, Words, compare, read, sign
 from triage.cli.build import load_pipeline, load_profiles
 from triage.cli.posts import lines, opened
 from triage.errors import InvalidPost, NotFound, Refused
@@ -97,8 +97,7 @@ def explain(first: str, other: str) -> dict[str, Any]:
     """Say whether two posts meet, and why or why not. Raises Refused."""
     texts = [_text(given) for given in (first, other)]
     one, two = map(read, texts)
-    signer = Signer()
-    signatures = [signer.of(words) for words in (one, two)]
+    signatures = [sign(text) for text in texts]
     keys = [set(signature.keys) if signature else set() for signature in signatures]
     found = compare(one, two)
     shared = sorted(keys[0] & keys[1])

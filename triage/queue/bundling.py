@@ -12,21 +12,20 @@ from typing import Final
 
 import orjson
 
-from triage.bundle import Comparison, Words, compare, conflict, read
+from triage.bundle import Comparison, Words, compare, conflict, read, sign
 from triage.queue import Action, Bundling, Entry
 from triage.queue.document import (
+    MASK,
     Stored,
     assessed,
     document,
     event_data,
     event_id,
-    is_deleted,
-    text_of,
     to_ms,
     window_of,
     without_expired_lease,
 )
-from triage.queue.summary import Copy, Summary, sign
+from triage.queue.summary import Copy, Summary
 from triage.ticket import Urgency
 
 #: Who is named for an answer that an equal copy got by itself.
@@ -37,13 +36,10 @@ MEMBER_LIMIT: Final = 5_000
 
 def keys_of(stored: Stored) -> tuple[str, ...]:
     """Give the keys by which a ticket is found among those that were read; none: it isn't."""
-    if stored.gone or stored.within or is_deleted(stored.doc):
+    if stored.gone or stored.within:
         return ()
-    if not stored.bundle:
-        signature = sign(text_of(stored.doc))
-        return signature.keys if signature else ()
     summary = Summary.of(stored)
-    if summary.apart:
+    if summary.apart or summary.variants[0].text == MASK:
         return ()
     head, *rest = summary.variants
     signature = sign(head.text)
@@ -89,7 +85,7 @@ def joined(
     )
     reopened = bool(lead.resolved) and unanswered
     summary = Summary.of(lead).plus(copy, found.adds)
-    after = replace(lead, version=lead.version + 1, bundle=summary.to_bytes())
+    after = replace(lead, version=lead.version + 1, bundle=summary)
     if lead.resolved and not reopened:
         return after, False
     after = replace(after, due=min(lead.due, due), resolved=0)
@@ -105,7 +101,7 @@ def joined(
 
 def split_off(lead: Stored, member: Stored) -> Stored:
     """Give a bundle without a member that a person took out."""
-    return replace(lead, bundle=Summary.of(lead).minus(Copy.of(member.doc)).to_bytes())
+    return replace(lead, bundle=Summary.of(lead).minus(Copy.of(member.doc)))
 
 
 def left(lead: Stored, member: Stored) -> Stored:
@@ -120,7 +116,7 @@ def merged(lead: Stored, other: Stored) -> Stored:
         lead,
         urgency=min(lead.urgency, other.urgency, key=lambda urgency: urgency.rank),
         due=min(lead.due, other.due),
-        bundle=replace(summary, apart=False).to_bytes(),
+        bundle=replace(summary, apart=False),
     )
 
 
@@ -129,7 +125,7 @@ def without_text(lead: Stored, doc: bytes) -> Stored:
     if not lead.bundle:
         return lead
     summary = Summary.of(lead).without_text(Copy.of(doc).exact)
-    return replace(lead, version=lead.version + 1, bundle=summary.to_bytes())
+    return replace(lead, version=lead.version + 1, bundle=summary)
 
 
 def answered_copy(entry: Entry, lead: Stored, now: int) -> bytes:

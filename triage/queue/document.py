@@ -11,13 +11,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from triage.jsontext import storable
 from triage.queue import Action, Bundling, Entry
 from triage.ticket import State, Urgency, org_of
+
+if TYPE_CHECKING:
+    from triage.queue.summary import Summary
 
 #: What stands where the sender withdrew a text.
 MASK: Final = "[verwijderd door de afzender]"
@@ -68,8 +71,8 @@ class Stored:
     gone: bool = False
     #: The ticket of the bundle that it stands inside; empty: it stands in a queue of its own.
     within: str = ""
-    #: What is known of its copies (``bundling.Summary``, JSON); empty where there were none.
-    bundle: bytes = b""
+    #: What is known of its copies; None where there were none.
+    bundle: Summary | None = None
     #: The tickets inside it, where they were asked for.
     members: tuple[Stored, ...] = ()
     history: tuple[bytes, ...] = ()
@@ -130,6 +133,8 @@ class Created(NamedTuple):
     within: str = ""
     #: Under which keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
+    #: How many of them a ticket must share that it may be a copy of.
+    shared: int = 1
     window: int = 0
 
 
@@ -173,6 +178,7 @@ def create(entry: Entry, now: datetime, *, lead: Stored | None = None) -> Create
         orjson.dumps(event),
         within=lead.id if lead else "",
         keys=entry.bundling.signature.keys if entry.bundling and not lead else (),
+        shared=entry.bundling.signature.shared if entry.bundling else 1,
         window=window_of(entry.bundling),
     )
 

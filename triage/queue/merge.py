@@ -42,9 +42,8 @@ class Write:
     events: tuple[bytes, ...] = ()
     #: Under which further keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
+    shared: int = 1
     window: int = 0
-    #: When, in milliseconds: the keys count from it.
-    at: int = 0
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()
 

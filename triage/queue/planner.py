@@ -7,6 +7,7 @@ if they still have the version that was read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -49,6 +50,7 @@ class _Draft:
     events: list[bytes] = field(default_factory=list)
     #: Under which further keys its copies find it.
     keys: dict[str, None] = field(default_factory=dict)
+    shared: int = 1
     window: int = 0
     #: A copy joined it.
     joined: bool = False
@@ -97,8 +99,8 @@ class _Planner:
                         rewritten=draft.rewritten,
                         events=tuple(draft.events),
                         keys=tuple(draft.keys),
+                        shared=draft.shared,
                         window=draft.window,
-                        at=self._now,
                     )
                 )
         return plan
@@ -125,8 +127,12 @@ class _Planner:
     def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
         """Find the bundle that a post belongs in: one with an equal text before others."""
         words, best = read(entry.post.text), None
-        tried = {lead: None for key in bundling.signature.keys for lead in self._leads.get(key, ())}
-        for ticket in tried:
+        keys = bundling.signature.keys
+        hits = Counter(lead for key in keys for lead in self._leads.get(key, ()))
+        exact = self._leads.get(keys[0], {})
+        for ticket in hits:
+            if ticket not in exact and hits[ticket] < bundling.signature.shared:
+                continue
             lead = self._stored(ticket)
             found = admit(lead, words, entry, bundling) if lead else None
             if found is not None and found.equal:
@@ -174,6 +180,7 @@ class _Planner:
                     dict.fromkeys(entry.bundling.signature.keys if entry.bundling else ())
                 )
                 draft.window = window_of(entry.bundling)
+                draft.shared = entry.bundling.signature.shared if entry.bundling else 1
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]
@@ -231,7 +238,7 @@ class _Planner:
         if not stored.within:
             return after
         lead = self._stored(stored.within)
-        alone = replace(after, within="", team=entry.route.team, bundle=b"")
+        alone = replace(after, within="", team=entry.route.team, bundle=None)
         if lead is None or lead.gone:
             return alone
         draft = self._draft(lead.id)

@@ -125,7 +125,7 @@ local function take_creations()
   local creations = {}
   for i = 1, tonumber(take()) do
     creations[i] = { id = take(), digest = take(), team = take(), rank = take(), due = take(),
-      s = take(), doc = take(), event = take(), within = take(), window = take() }
+      s = take(), doc = take(), event = take(), within = take(), shared = take(), window = take() }
     creations[i].keys = take_list()
   end
   return creations
@@ -145,7 +145,7 @@ local function take_changes()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
       change.history, change.events = take_list(), take_list()
-      change.window, change.keys = take(), take_list()
+      change.shared, change.window, change.keys = take(), take(), take_list()
     end
     changes[i] = change
   end
@@ -195,12 +195,15 @@ local function register(id, keys, window)
   end
 end
 
--- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at.
+-- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at:
+-- found by its first key (an equal text), or by as many as it must share.
 local function add_lookalikes(new, considered, met)
   load_buckets(new.keys)
-  for _, name in ipairs(new.keys) do
+  local hits, shared = {}, tonumber(new.shared)
+  for i, name in ipairs(new.keys) do
     for id in string.gmatch(buckets[name], '%S+') do
-      if not considered[id] then
+      hits[id] = (hits[id] or 0) + (i == 1 and shared or 1)
+      if hits[id] >= shared and not considered[id] then
         considered[id] = true
         local ticket = read(id, true)
         local lead = ticket[10] or ''
@@ -334,6 +337,22 @@ local function write()
   local repeated = #creations - #fresh
   remember(request, repeated .. ' ' .. answer)
   return { 'done', repeated }
+end
+
+-- find: per post its ticket, how many keys a copy must share, and its keys --------------------
+
+local function find()
+  local considered, met = {}, {}
+  while ARGV[at + 1] do
+    local new = { id = take(), shared = take(), keys = take_list() }
+    if redis.call('EXISTS', key('ticket', new.id)) == 1 then
+      if not considered[new.id] then add_met(met, new.id) end
+      considered[new.id] = true
+    else
+      add_lookalikes(new, considered, met)
+    end
+  end
+  return met
 end
 
 -- claim: request, ticket (empty: the first free one of the team), team, now, until, owner,
@@ -487,6 +506,6 @@ local function sweep()
   return #old
 end
 
-local commands = { write = write, claim = claim, get = get, list = list, stats = stats,
+local commands = { write = write, find = find, claim = claim, get = get, list = list, stats = stats,
   published = published, sweep = sweep }
 return commands[command]()

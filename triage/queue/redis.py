@@ -44,6 +44,7 @@ from triage.queue.redis_wire import (
     CURSOR,
     creation_args,
     events_of,
+    find_args,
     moved_of,
     prefix_of,
     tickets_of,
@@ -96,7 +97,7 @@ class RedisQueue(Desk):
         """Put a batch and move its positions, in one atomic step."""
         check_batch(org, entries)
         answer, at = answer_key(request, "put", org), to_ms(now)
-        known: dict[str, Stored] = {}
+        known = self._find(org, entries)
         moved: dict[str, int | None] = {}
         for _ in range(ATTEMPTS):
             live = [entry for entry in entries if entry.partition not in moved]
@@ -114,6 +115,13 @@ class RedisQueue(Desk):
             moved.update(moved_of(reply[1]))
             known.update((ticket.id, ticket) for ticket in tickets_of(reply[2]))
         raise _too_busy()
+
+    def _find(self, org: str, entries: Sequence[Entry]) -> dict[str, Stored]:
+        """Read what the posts of a batch have to do with; needless where none may be bundled."""
+        if not any(entry.bundling for entry in entries):
+            return {}
+        found = self._redis.run(prefix_of(org), "find", *find_args(entries))
+        return {ticket.id: ticket for ticket in tickets_of(found)}
 
     def positions(self, org: str) -> Mapping[str, int]:
         """Give the next offset to read, per partition."""

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from triage.queue import Action
+from triage.queue import Action, Entry
 from triage.queue.document import Created, Stored, event_data, event_id, from_state
 from triage.queue.merge import Write
+from triage.queue.summary import Summary
 
 #: An entry of the outbox and the place of an event in it.
 CURSOR: Final = re.compile(r"(\d{1,15}-\d{1,15})\.(\d{1,9})")
@@ -45,11 +46,12 @@ def write_args(write: Write) -> list[Any]:
         after.until,
         before.within if before else "",
         after.within,
-        after.bundle,
+        after.bundle.to_bytes() if after.bundle else b"",
         len(history),
         *history,
         len(write.events),
         *write.events,
+        write.shared,
         write.window,
         len(write.keys),
         *write.keys,
@@ -58,8 +60,18 @@ def write_args(write: Write) -> list[Any]:
 
 def creation_args(new: Created) -> list[Any]:
     """Lay out a new ticket for ``write``."""
-    *fields, within, keys, window = new
-    return [*fields, within, window, len(keys), *keys]
+    *fields, within, keys, shared, window = new
+    return [*fields, within, shared, window, len(keys), *keys]
+
+
+def find_args(entries: Iterable[Entry]) -> list[Any]:
+    """Lay out posts for ``find``."""
+    args: list[Any] = []
+    for entry in entries:
+        signature = entry.bundling.signature if entry.bundling else None
+        keys = signature.keys if signature else ()
+        args += (entry.ticket_id, signature.shared if signature else 1, len(keys), *keys)
+    return args
 
 
 def _is_queued(stored: Stored) -> bool:
@@ -83,7 +95,7 @@ def tickets_of(rows: Iterable[Sequence[Any]]) -> Iterator[Stored]:
             token=int(token or 0),
             until=int(until or 0),
             within=within.decode() if within else "",
-            bundle=bundle or b"",
+            bundle=Summary.parse(bundle) if bundle else None,
             history=tuple(history),
         )
 

@@ -32,7 +32,7 @@ def split(stored: Stored | None, *, members: Sequence[str], deed: Deed) -> Write
         rest = split_off(rest, member)
     first, *others = chosen
     summary = Summary.together(chosen, apart=True)
-    head = replace(first, within="", bundle=summary.to_bytes())
+    head = replace(first, within="", bundle=summary)
     moved = [_moved(first, head, deed, lead.id)]
     moved += [_moved(one, replace(one, within=head.id), deed, lead.id) for one in others]
     return _regrouped(lead, rest, deed, moved)
@@ -46,7 +46,7 @@ def merge(stored: Stored | None, *others: Stored | None, deed: Deed) -> Write:
     for other in map(must_be_open, others):
         need_right(other, replace(deed, token=None))
         after = merged(after, other)
-        inside = replace(other, within=lead.id, bundle=b"", owner="", until=0)
+        inside = replace(other, within=lead.id, bundle=None, owner="", until=0)
         moved.append(_moved(other, inside, deed, lead.id))
         moved += [
             _moved(member, replace(member, within=lead.id), deed, lead.id)
@@ -84,13 +84,13 @@ def _restore_regrouped(
     if before is not None and before.id != target:
         also.append(_grown(before, split_off(before, stored)))
     if into is not None and stored.within != target:
-        also.append(_grown(into, merged(into, replace(stored, bundle=own.to_bytes()))))
+        also.append(_grown(into, merged(into, replace(stored, bundle=own))))
     apart = outcome["type"] == Action.SPLIT and not target
     after = replace(
         stored,
         version=max(stored.version + 1, mark[0]),
         within=target,
-        bundle=replace(own, apart=True).to_bytes() if apart else b"",
+        bundle=replace(own, apart=True) if apart else None,
         touched=True,
         outcome=mark,
         owner="",

@@ -9,7 +9,7 @@ import orjson
 
 from triage.queue.checks import unknown
 from triage.queue.document import Stored, from_ms
-from triage.queue.summary import VARIANT_LENGTH, Summary
+from triage.queue.summary import VARIANT_LENGTH
 from triage.ticket import Claim, State, Ticket, org_of
 
 #: The most members that one call gives.
@@ -60,7 +60,7 @@ def claim_of(stored: Stored) -> Claim:
 
 def _bundle_of(stored: Stored) -> dict[str, Any] | None:
     """Give what is told of a bundle; None for a ticket of one post."""
-    summary = Summary.of(stored) if stored.bundle else None
+    summary = stored.bundle
     if summary is None or summary.count == 1:
         return None
     return {

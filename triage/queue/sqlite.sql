@@ -63,12 +63,10 @@ CREATE INDEX queue_members ON queue_ticket (within, id) WHERE within <> '';
 CREATE TABLE queue_key (
     org TEXT NOT NULL,
     key TEXT NOT NULL,                    -- of a signature (triage/bundle)
-    ticket TEXT NOT NULL,
     until INTEGER NOT NULL,               -- how long copies find the ticket by it
-    PRIMARY KEY (org, key, ticket)
+    ticket TEXT NOT NULL,
+    PRIMARY KEY (org, key, until, ticket)
 ) WITHOUT ROWID;
-CREATE INDEX queue_key_newest ON queue_key (org, key, until DESC);
-CREATE INDEX queue_key_until ON queue_key (until);
 
 -- name: schema_version
 SELECT version FROM queue_schema;
@@ -109,11 +107,23 @@ SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bu
 FROM queue_ticket WHERE within = ? ORDER BY id;
 
 -- name: found_by
-SELECT ticket FROM queue_key WHERE org = ? AND key = ? AND until > ? ORDER BY until DESC LIMIT 8;
+SELECT wanted.value, (
+    SELECT json_group_array(ticket) FROM (
+        SELECT ticket FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2
+        ORDER BY until DESC LIMIT 32
+    )
+) FROM json_each(?3) AS wanted;
+
+-- name: tickets
+SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle
+FROM queue_ticket WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: histories
+SELECT ticket, item FROM queue_history
+WHERE ticket IN (SELECT value FROM json_each(?)) ORDER BY id;
 
 -- name: add_key
-INSERT INTO queue_key (org, key, ticket, until) VALUES (?, ?, ?, ?)
-ON CONFLICT (org, key, ticket) DO UPDATE SET until = max(until, excluded.until);
+INSERT OR IGNORE INTO queue_key (org, key, until, ticket) VALUES (?, ?, ?, ?);
 
 -- name: forget_keys
 DELETE FROM queue_key WHERE until <= ?;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from triage.queue.checks import unknown
 from triage.queue.document import (
     ANSWER_SECONDS,
     HISTORY_LIMIT,
+    Created,
     Stored,
     answer_key,
     answered,
@@ -29,9 +31,11 @@ from triage.queue.document import (
 from triage.queue.merge import Plan, Write
 from triage.queue.shown import to_ticket
 from triage.queue.sqlite_connect import SQL
+from triage.queue.summary import Summary
 from triage.ticket import Ticket, org_of
 
 _OUTBOX_PAGE: Final = 16
+_HOUR: Final = 3_600_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _CURSOR: Final = re.compile(r"(\d{1,18})\.(\d{1,9})")
@@ -54,7 +58,7 @@ def stored_of(row: Sequence[Any], history: Sequence[bytes] = ()) -> Stored:
         token=token,
         until=until,
         within=within,
-        bundle=bundle,
+        bundle=Summary.parse(bundle) if bundle else None,
         history=tuple(history),
     )
 
@@ -82,19 +86,29 @@ def shown_ticket(db: Connection, ticket: str, at: int) -> Ticket:
 
 def known_tickets(db: Connection, org: str, entries: Sequence[Entry], at: int) -> dict[str, Stored]:
     """Read the tickets that posts have already, and those that they may be copies of."""
-    wanted = {entry.ticket_id: None for entry in entries}
-    signatures = (entry.bundling.signature for entry in entries if entry.bundling)
-    for key in {key: None for signature in signatures for key in signature.keys}:
-        found = db.execute(SQL["found_by"], (org, key, at))
-        wanted.update(dict.fromkeys(ticket for (ticket,) in found))
-    known: dict[str, Stored] = {}
-    for ticket in wanted:
-        stored = read_ticket(db, ticket)
-        if stored is not None:
-            known[ticket] = stored
-            if stored.within and (lead := read_ticket(db, stored.within)):
-                known[lead.id] = lead
-    return known
+    wanted = {entry.ticket_id for entry in entries}
+    signatures = [entry.bundling.signature for entry in entries if entry.bundling]
+    keys = orjson.dumps(list({key for signature in signatures for key in signature.keys}))
+    rows = db.execute(SQL["found_by"], (org, at, keys.decode())) if signatures else ()
+    buckets = {key: dict.fromkeys(orjson.loads(tickets)) for key, tickets in rows}
+    for signature in signatures:
+        hits = Counter(ticket for key in signature.keys for ticket in buckets[key])
+        wanted.update(ticket for ticket, count in hits.items() if count >= signature.shared)
+        wanted.update(buckets[signature.exact])
+    known = _read_tickets(db, wanted)
+    leads = {stored.within for stored in known.values() if stored.within} - known.keys()
+    return known | _read_tickets(db, leads)
+
+
+def _read_tickets(db: Connection, tickets: Iterable[str]) -> dict[str, Stored]:
+    names = orjson.dumps(list(tickets)).decode()
+    rows = db.execute(SQL["tickets"], (names,)).fetchall()
+    histories: dict[str, list[bytes]] = {row[0]: [] for row in rows}
+    if rows:
+        found = orjson.dumps(list(histories)).decode()
+        for ticket, item in db.execute(SQL["histories"], (found,)):
+            histories[ticket].append(item)
+    return {row[0]: stored_of(row, histories[row[0]]) for row in rows}
 
 
 def write_ticket(db: Connection, write: Write) -> None:
@@ -119,10 +133,9 @@ def write_ticket(db: Connection, write: Write) -> None:
             after.state,
             after.doc,
             after.within,
-            after.bundle,
+            after.bundle.to_bytes() if after.bundle else b"",
         ),
     )
-    add_keys(db, after.id, write.keys, write.at + write.window * 1000)
     for other in write.also:
         write_ticket(db, other)
     if write.rewritten:
@@ -152,16 +165,18 @@ def write_plan(db: Connection, org: str, plan: Plan, at: int) -> None:
             for new in plan.creations
         ],
     )
-    for new in plan.creations:
-        add_keys(db, new.id, new.keys, at + new.window * 1000)
+    add_keys(db, [*plan.creations, *plan.writes], at)
     for write in plan.writes:
         write_ticket(db, write)
     add_events(db, org, at, [*(new.event for new in plan.creations), *plan.events])
 
 
-def add_keys(db: Connection, ticket: str, keys: Iterable[str], until: int) -> None:
-    """Let copies find a ticket by these keys."""
-    rows = [(org_of(ticket), key, ticket, until) for key in keys]
+def add_keys(db: Connection, tickets: Iterable[Write | Created], at: int) -> None:
+    """Let copies find tickets by their keys; in whole hours, so that few rows come of many."""
+    rows = []
+    for one in tickets:
+        until = -(-(at + one.window * 1000) // _HOUR) * _HOUR
+        rows += [(org_of(one.id), key, until, one.id) for key in one.keys]
     db.executemany(SQL["add_key"], rows)
 
 

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Self
 
 import orjson
 
-from triage.bundle import Signature, Signer
+from triage.bundle import sign
 from triage.queue import Bundling, Entry
 from triage.queue.document import MASK, Stored, to_ms
 
@@ -23,13 +24,6 @@ AUTHOR_LIMIT: Final = 250
 ADDS_LIMIT: Final = 100
 
 Adds = Mapping[str, frozenset[str]]
-
-_signer: Final = Signer()
-
-
-def sign(text: str) -> Signature | None:
-    """Give the signature of a text that was stored."""
-    return _signer.sign(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +105,17 @@ class Summary:
 
     @classmethod
     def of(cls, stored: Stored) -> Summary:
-        """Read the summary of a ticket; of one alone where it is no bundle."""
-        if not stored.bundle:
-            return cls.alone(Copy.of(stored.doc))
-        data = orjson.loads(stored.bundle)
-        return cls(
-            **{
-                **data,
-                "authors": tuple(data["authors"]),
-                "variants": tuple(Variant(**variant) for variant in data["variants"]),
-                "adds": {kind: frozenset(found) for kind, found in data["adds"].items()},
-            }
-        )
+        """Give the summary of a ticket; of one alone where it is no bundle."""
+        return stored.bundle or _alone(stored.doc)
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Summary:
+        """Read a summary from the store."""
+        data = orjson.loads(raw)
+        data["authors"] = tuple(data["authors"])
+        data["variants"] = tuple(Variant(**variant) for variant in data["variants"])
+        data["adds"] = {kind: frozenset(found) for kind, found in data["adds"].items()}
+        return cls(**data)
 
     @classmethod
     def alone(cls, copy: Copy) -> Summary:
@@ -233,6 +226,11 @@ class Summary:
     def has(self, exact: str) -> bool:
         """Whether one of its texts is equal to the one so named."""
         return any(variant.exact == exact for variant in self.variants)
+
+
+@lru_cache(maxsize=1024)
+def _alone(doc: bytes) -> Summary:
+    return Summary.alone(Copy.of(doc))
 
 
 def _counted(variants: tuple[Variant, ...], copy: Copy, adds: Adds) -> tuple[Variant, ...]:
