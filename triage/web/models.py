@@ -39,7 +39,12 @@ def _words(limit: int) -> StringConstraints:
 Owner = Annotated[
     str,
     _words(100),
-    Field(description="Wie dit doet.", examples=["s.devries"]),
+    Field(
+        description=(
+            "Voor wie een programma dit doet; wie zelf is aangemeld handelt onder eigen naam."
+        ),
+        examples=["s.devries"],
+    ),
 ]
 FencingToken = Annotated[
     int,
@@ -83,7 +88,7 @@ class _Request(BaseModel):
 class ClaimRequest(_Request):
     """Een ticket oppakken."""
 
-    owner: Owner
+    owner: Owner | None = None
     seconds: Annotated[
         float | None,
         Field(
@@ -108,7 +113,7 @@ class ReleaseRequest(_Request):
 class ResolveRequest(_Request):
     """Een ticket afhandelen; dat vraagt om de claim."""
 
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
         str,
@@ -119,7 +124,7 @@ class ResolveRequest(_Request):
 
 
 class _Decision(_Request):
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken | None = None
     note: Note | None = None
 
