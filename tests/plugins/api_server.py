@@ -40,6 +40,7 @@ class ApiServer:
         broker: KafkaBroker | None = None,
         redis: RedisServer | None = None,
         arguments: Sequence[str] = (),
+        port: int = 0,
         **env: str,
     ) -> None:
         self.folder = folder
@@ -54,7 +55,7 @@ class ApiServer:
         self.profile = Profile.builtin(PROFILE)
         self.org = self.profile.org
         self.access: Access = open_access(queue_url)
-        self.port = free_port()
+        self.port = port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         stores = ["--log", log_url, "--queue", queue_url] if broker else []
         self.program = Program(

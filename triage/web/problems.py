@@ -120,9 +120,9 @@ def _answer(request: Request, problem: Problem) -> Response:
     if asked.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return problem.response()
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        asks = request.method == "GET"
-        target = f"?{urlencode({'next': request.url.path})}" if asks and asked != "/" else ""
-        where = f"{SIGN_IN}{target}"
+        query = f"?{request.url.query}" if request.url.query else ""
+        whole = asked + query if request.method == "GET" else "/"
+        where = SIGN_IN if whole == "/" else f"{SIGN_IN}?{urlencode({'next': whole})}"
         if "hx-request" in request.headers:  # htmx would put the page into a part of this one
             return Response(status_code=401, headers={"HX-Redirect": where})
         return RedirectResponse(where, status_code=303)

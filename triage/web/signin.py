@@ -32,8 +32,10 @@ router: Final = APIRouter(
 BACK: Final = f"{SIGN_IN}/terug"
 #: How long somebody may take at the provider, in seconds.
 ATTEMPT_SECONDS: Final = 600
-#: Sign-ins a minute from one address: an office has one, so this is for all of its people.
-PER_MINUTE: Final = 60
+#: Sign-ins begun a minute from one address, and sign-ins that failed: an office has one address,
+#: so this is for all of its people.
+BEGUN_PER_MINUTE: Final = 300
+FAILED_PER_MINUTE: Final = 30
 
 #: What went wrong, and what to do about it.
 _TEXTS: Final = {
@@ -173,6 +175,9 @@ async def _enter(request: Request, identity: Identity, target: str) -> Response:
 
 
 async def _refuse(request: Request, reason: str) -> Response:
+    if reason != "onbereikbaar":
+        bucket, now = _bucket(request, "mislukt"), time.monotonic()
+        service_of(request).buckets.take(bucket, FAILED_PER_MINUTE, now=now)
     _log.warning("sign_in_refused", reason=reason)
     await audit(request, "session.refused", reason)
     return _page(request, reason)
@@ -206,10 +211,16 @@ def _same(expected: str, browser: str) -> bool:
 
 
 def _slow_down(request: Request, service: Service) -> None:
-    address = request.client.host if request.client else ""
-    wait = service.buckets.take(f"aanmelden:{address}", PER_MINUTE, now=time.monotonic())
+    """Refuse who failed too often before a guess is looked at. Raises Problem 429."""
+    buckets, now = service.buckets, time.monotonic()
+    wait = buckets.wait(_bucket(request, "mislukt"), FAILED_PER_MINUTE, now=now)
+    wait = wait or buckets.take(_bucket(request, "begonnen"), BEGUN_PER_MINUTE, now=now)
     if wait:
         raise slow_down(wait)
+
+
+def _bucket(request: Request, what: str) -> str:
+    return f"aanmelden-{what}:{request.client.host if request.client else ''}"
 
 
 _OWN: Final = re.compile(r"/(?![/\\])[^\x00-\x20\\\x7f]*")
