@@ -85,21 +85,7 @@ def create_app(provider: Provider, redirect_uris: list[str]) -> FastAPI:
     """Make the app."""
     app = FastAPI()
 
-    @app.get("/.well-known/openid-configuration")
-    def discovery() -> dict[str, Any]:
-        return {
-            "issuer": provider.issuer,
-            "authorization_endpoint": f"{provider.issuer}/authorize",
-            "token_endpoint": f"{provider.issuer}/token",
-            "jwks_uri": f"{provider.issuer}/jwks",
-            "response_types_supported": ["code"],
-            "code_challenge_methods_supported": ["S256"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-        }
-
-    @app.get("/jwks")
-    def jwks() -> dict[str, Any]:
-        return {"keys": [provider.key.as_dict(private=False)]}
+    _describe(app, provider)
 
     @app.get("/authorize")
     def authorize(request: Request) -> Response:
@@ -154,6 +140,24 @@ def create_app(provider: Provider, redirect_uris: list[str]) -> FastAPI:
         )
 
     return app
+
+
+def _describe(app: FastAPI, provider: Provider) -> None:
+    @app.get("/.well-known/openid-configuration")
+    def discovery() -> dict[str, Any]:
+        return {
+            "issuer": provider.issuer,
+            "authorization_endpoint": f"{provider.issuer}/authorize",
+            "token_endpoint": f"{provider.issuer}/token",
+            "jwks_uri": f"{provider.issuer}/jwks",
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+
+    @app.get("/jwks")
+    def jwks() -> dict[str, Any]:
+        return {"keys": [provider.key.as_dict(private=False)]}
 
 
 def main() -> None:
