@@ -32,6 +32,8 @@ LEEWAY_SECONDS: Final = 60
 #: often than once in ``REFRESH_SECONDS``.
 METADATA_SECONDS: Final = 3600.0
 REFRESH_SECONDS: Final = 10.0
+#: How long a provider that did not answer is left alone, in seconds.
+RETRY_SECONDS: Final = 2.0
 
 
 class SignInRefused(Exception):
@@ -52,6 +54,7 @@ class OpenId:
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._read_at = 0.0
+        self._failed_at = -RETRY_SECONDS
 
     async def begin(self) -> tuple[str, dict[str, str]]:
         """Give where to send the browser, and what must be remembered for ``finish``.
@@ -136,8 +139,11 @@ class OpenId:
     async def _discover(self, older_than: float) -> None:
         """Read the provider's addresses and keys, unless they were read lately."""
         async with self._turn:
-            if self._keys is not None and time.monotonic() - self._read_at < older_than:
+            now = time.monotonic()
+            if self._keys is not None and now - self._read_at < older_than:
                 return
+            if now - self._failed_at < RETRY_SECONDS:  # who waits for us need not wait in turn
+                raise SignInRefused("onbereikbaar")
             try:
                 async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
                     address = (
@@ -146,10 +152,11 @@ class OpenId:
                     metadata = await _json(client, address)
                     keys = KeySet.import_key_set(await _json(client, metadata["jwks_uri"]))
                 known = {name: metadata[name] for name in _ENDPOINTS}
-            except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError):
+                if metadata["issuer"] != self._provider.issuer:
+                    raise ValueError  # noqa: TRY301 - as wrong as no JSON
+            except (httpx2.HTTPError, JoseError, AttributeError, KeyError, TypeError, ValueError):
+                self._failed_at = time.monotonic()
                 raise SignInRefused("onbereikbaar") from None
-            if metadata.get("issuer") != self._provider.issuer:
-                raise SignInRefused("onbereikbaar")
             self._metadata, self._keys = known, keys
             self._read_at = time.monotonic()
 
@@ -192,7 +199,7 @@ def identity_of(provider: Provider, claims: Mapping[str, Any]) -> Identity:
     values = _values(claims, provider.roles_claim)
     roles = frozenset(known[value] for value in values if value in known)
     subject = claims["sub"]
-    if not isinstance(subject, str) or not subject:
+    if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_LIMIT:
         raise SignInRefused("ongeldig")
     if not roles:
         raise SignInRefused("geen-rol")
@@ -211,6 +218,8 @@ def identity_of(provider: Provider, claims: Mapping[str, Any]) -> Identity:
     )
 
 
+#: As OpenID Connect has it.
+_SUBJECT_LIMIT: Final = 255
 #: As long as the name of who has a ticket may be.
 _NAME_LIMIT: Final = 100
 
