@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
@@ -84,6 +85,13 @@ class OpenId:
         claims = await self._verified(answer, attempt["nonce"])
         return identity_of(self._provider, claims)
 
+    @property
+    def sign_out_url(self) -> str:
+        """Where people sign out at the provider as well; empty: unknown."""
+        address = self._metadata.get("end_session_endpoint", "")
+        safe = isinstance(address, str) and address.startswith(("https://", "http://"))
+        return f"{address}?{urlencode({'client_id': self._provider.client_id})}" if safe else ""
+
     async def _redeem(self, code: str, verifier: str) -> Mapping[str, Any]:
         try:
             async with self._client() as client:
@@ -152,6 +160,7 @@ class OpenId:
                     metadata = await _json(client, address)
                     keys = KeySet.import_key_set(await _json(client, metadata["jwks_uri"]))
                 known = {name: metadata[name] for name in _ENDPOINTS}
+                known["end_session_endpoint"] = metadata.get("end_session_endpoint", "")
                 if metadata["issuer"] != self._provider.issuer:
                     raise ValueError  # noqa: TRY301 - as wrong as no JSON
             except (httpx2.HTTPError, JoseError, AttributeError, KeyError, TypeError, ValueError):
