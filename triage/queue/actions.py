@@ -29,8 +29,8 @@ from triage.queue.document import (
 from triage.queue.merge import Write
 from triage.ticket import Urgency
 
-#: Decides what an action writes on a ticket as it stands.
-Decision = Callable[[Stored | None], Write]
+#: Decides what an action writes on a ticket as it stands; other tickets that it is about follow.
+Decision = Callable[..., Write]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Deed:
 
 def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
     """Prolong a lease that stands. No event: nothing changes for anyone else."""
-    stored = _open(stored)
+    stored = must_be_open(stored)
     if not stored.held(now):
         raise _no_lease(stored, token)
     if stored.token != token:
@@ -61,7 +61,7 @@ def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
 
 def release(stored: Stored | None, deed: Deed) -> Write:
     """End a lease."""
-    stored = _open(stored)
+    stored = must_be_open(stored)
     _need_lease(stored, deed.token)
     after = replace(stored, version=stored.version + 1, owner="", until=0)
     return Write(
@@ -75,7 +75,7 @@ def release(stored: Stored | None, deed: Deed) -> Write:
 
 def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Close a ticket and end its lease."""
-    stored = _open(stored)
+    stored = must_be_open(stored)
     _need_lease(stored, deed.token)
     after = replace(_changed(stored, change), resolved=deed.at, owner="", until=0)
     return _outcome(stored, after, deed, change)
@@ -83,24 +83,24 @@ def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
 
 def correct(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Set what the model got wrong; the holder keeps the lease."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = _changed(_lease_after(stored, deed), replace(change, team=None))
     return _outcome(stored, after, deed, change)
 
 
 def reassign(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Move a ticket to another team and end its lease."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = replace(_changed(stored, change), owner="", until=0)
     return _outcome(stored, after, deed, change)
 
 
 def escalate(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Raise a ticket: urgency and due time only get more pressing; another team ends the lease."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = _changed(_lease_after(stored, deed), change)
     if after.urgency.rank > stored.urgency.rank:
         after = replace(after, urgency=stored.urgency)
@@ -118,7 +118,7 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
     """
     at = to_ms(datetime.fromisoformat(outcome["at"]))
     mark = (int(outcome["version"]), at)
-    if stored is None or stored.gone or mark <= stored.outcome:
+    if stored is None or stored.gone or stored.within or mark <= stored.outcome:
         return None
     due = to_ms(datetime.fromisoformat(outcome["due_at"]))
     urgency = Urgency(outcome["urgency"])
@@ -150,18 +150,24 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
 _STALE: Final = "dit ticket is intussen door een ander opgepakt"
 CLAIMED: Final = "dit ticket is in behandeling bij een ander"
 RESOLVED: Final = "dit ticket is al afgehandeld"
+BUNDLED: Final = "dit bericht staat in een bundel; werk in de bundel, of haal het eruit"
 
 
 def refusal(code: str) -> NotFound | Conflict:
     """Give the error of a claim that a store refused."""
     if code == "claimed":
         return Conflict(code, CLAIMED)
+    if code == "bundled":
+        return Conflict(code, BUNDLED)
     return Conflict(code, RESOLVED) if code == "resolved" else unknown()
 
 
-def _open(stored: Stored | None) -> Stored:
+def must_be_open(stored: Stored | None) -> Stored:
+    """Refuse a ticket that is gone, resolved or inside a bundle. Raises NotFound, Conflict."""
     if stored is None or stored.gone:
         raise unknown()
+    if stored.within:
+        raise Conflict("bundled", BUNDLED)
     if stored.resolved:
         raise Conflict("resolved", RESOLVED)
     return stored
@@ -173,7 +179,7 @@ def _need_lease(stored: Stored, token: int | None) -> None:
         raise _no_lease(stored, token)
 
 
-def _need_right(stored: Stored, deed: Deed) -> None:
+def need_right(stored: Stored, deed: Deed) -> None:
     """Refuse who goes past a lease that stands, or comes with a token that is over."""
     if deed.token is not None:
         _need_lease(stored, deed.token)
@@ -221,5 +227,32 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write
         before={**was, "assessed": assessed(before.doc)},
         outcome=change.outcome,
         revision=before.revision,
+        **({"bundle": before.id} if before.members else {}),
     )
-    return Write(id=before.id, before=before, after=after, appended=(item,), events=(event,))
+    copies = (_copy_outcome(after, member, deed, change) for member in before.members)
+    return Write(
+        id=before.id, before=before, after=after, appended=(item,), events=(event, *copies)
+    )
+
+
+def _copy_outcome(lead: Stored, member: Stored, deed: Deed, change: Change) -> bytes:
+    """Build the outcome of a member of a bundle: what its bundle got, under an id of its own."""
+    identity = event_id(member.id, deed.action, str(lead.version), deed.request)
+    data = event_data(lead, deed.action, deed.at, identity)
+    return orjson.dumps(
+        {
+            **data,
+            "ticket": member.id,
+            "by": deed.by,
+            "before": {
+                "team": member.team,
+                "topic": member.topic,
+                "urgency": member.urgency,
+                "intent": member.intent,
+                "assessed": assessed(member.doc),
+            },
+            "outcome": change.outcome,
+            "revision": member.revision,
+            "bundle": lead.id,
+        }
+    )

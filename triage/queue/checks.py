@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +19,8 @@ LEASE_LIMIT: Final = 24 * 3600
 NAME_LIMIT: Final = 256
 #: The longest note.
 NOTE_LIMIT: Final = 4000
+#: The most tickets that one action takes out of a bundle or puts into it.
+TICKETS_LIMIT: Final = 500
 
 
 def unknown() -> NotFound:
@@ -37,6 +40,16 @@ def check_ticket(ticket: str) -> str:
     if not _TICKET.fullmatch(ticket):
         raise unknown()
     return org_of(ticket)
+
+
+def check_tickets(ticket: str, others: Sequence[str]) -> None:
+    """Refuse what is no list of other tickets of the same organisation. Raises NotFound."""
+    org = check_ticket(ticket)
+    if any(check_ticket(other) != org for other in others):
+        raise unknown()
+    if not 0 < len(others) <= TICKETS_LIMIT or len(set(others)) < len(others) or ticket in others:
+        message = f"tickets: 1 tot {TICKETS_LIMIT} andere tickets, elk een keer"
+        raise ValueError(message)
 
 
 def check_name(field: str, value: str | None, limit: int = NAME_LIMIT) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from triage.errors import Conflict, InvalidPost, NotFound
 from triage.post import Post
@@ -31,10 +31,12 @@ from triage.web.models import (
     ClaimRequest,
     CorrectRequest,
     EscalateRequest,
+    MergeRequest,
     ReassignRequest,
     ReleaseRequest,
     RenewRequest,
     ResolveRequest,
+    SplitRequest,
     TicketOut,
     ticket_out,
 )
@@ -243,6 +245,61 @@ async def escalate(
         note=body.note,
     )
     return await _decide(service, act, ticket, service.queue.escalate, change, body)
+
+
+# -- bundles -------------------------------------------------------------------------------------
+
+
+@router.get(
+    "/tickets/{ticket}/members",
+    tags=["bundels"],
+    summary="Berichten in een bundel",
+    operation_id="members",
+    dependencies=[Depends(needs(Scope.READ))],
+)
+async def members(
+    service: AService,
+    ticket: TicketPath,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+) -> list[TicketOut]:
+    """Geef de berichten die bij een ticket gebundeld zijn, zonder het eerste zelf."""
+    found = await _act(service, ticket, service.queue.members, limit=limit, offset=offset)
+    return [ticket_out(member) for member in found]
+
+
+@router.post(
+    "/tickets/{ticket}/split", tags=["bundels"], summary="Uit de bundel halen", operation_id="split"
+)
+async def split(
+    service: AService, ticket: TicketPath, body: SplitRequest, request: RequestId
+) -> TicketOut:
+    """Haal berichten uit een bundel; samen krijgen ze een eigen ticket, en ze blijven apart."""
+    return await _regroup(service, ticket, service.queue.split, body, request)
+
+
+@router.post(
+    "/tickets/{ticket}/merge", tags=["bundels"], summary="Samenvoegen", operation_id="merge"
+)
+async def merge(
+    service: AService, ticket: TicketPath, body: MergeRequest, request: RequestId
+) -> TicketOut:
+    """Bundel andere tickets, die niemand heeft opgepakt, in dit ticket."""
+    return await _regroup(service, ticket, service.queue.merge, body, request)
+
+
+async def _regroup(
+    service: Service,
+    ticket: str,
+    action: Callable[..., Ticket],
+    body: SplitRequest | MergeRequest,
+    request: str,
+) -> TicketOut:
+    decided = await _act(
+        service, ticket, action, body.tickets, token=body.token, by=body.owner, request=request
+    )
+    await service.publisher.flush()
+    return ticket_out(decided)
 
 
 def on_duty(profile: Profile, team: str, at: datetime) -> str:
