@@ -22,9 +22,9 @@ from triage.post import Post
 from triage.queue import Change
 from triage.route import Profile
 from triage.ticket import Ticket, Urgency, org_of
-from triage.web.audit import audit
+from triage.web.audit import audit, audit_list
 from triage.web.background import clock
-from triage.web.identity import Identity, Scope, acting, check_team, needs
+from triage.web.identity import Identity, Scope, SignedIn, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
     ClaimedTicketOut,
@@ -255,49 +255,54 @@ async def escalate(
     tags=["bundels"],
     summary="Berichten in een bundel",
     operation_id="members",
-    dependencies=[Depends(needs(Scope.READ))],
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
 )
 async def members(
+    request: Request,
     service: AService,
+    me: SignedIn,
     ticket: TicketPath,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
 ) -> list[TicketOut]:
     """Geef de berichten die bij een ticket gebundeld zijn, zonder het eerste zelf."""
-    found = await _act(service, ticket, service.queue.members, limit=limit, offset=offset)
+    check_team(me, org_of(ticket), (await _read(service, ticket)).team)
+    found = await service.pools.desk(
+        service.queue.members, ticket, now=clock(), limit=limit, offset=offset
+    )
+    await audit_list(request, (member.id for member in found))
     return [ticket_out(member) for member in found]
 
 
 @router.post(
     "/tickets/{ticket}/split", tags=["bundels"], summary="Uit de bundel halen", operation_id="split"
 )
-async def split(
-    service: AService, ticket: TicketPath, body: SplitRequest, request: RequestId
-) -> TicketOut:
+async def split(service: AService, ticket: TicketPath, body: SplitRequest, act: Act) -> TicketOut:
     """Haal berichten uit een bundel; samen krijgen ze een eigen ticket, en ze blijven apart."""
-    return await _regroup(service, ticket, service.queue.split, body, request)
+    return await _regroup(service, act, ticket, service.queue.split, body)
 
 
 @router.post(
     "/tickets/{ticket}/merge", tags=["bundels"], summary="Samenvoegen", operation_id="merge"
 )
-async def merge(
-    service: AService, ticket: TicketPath, body: MergeRequest, request: RequestId
-) -> TicketOut:
+async def merge(service: AService, ticket: TicketPath, body: MergeRequest, act: Act) -> TicketOut:
     """Bundel andere tickets, die niemand heeft opgepakt, in dit ticket."""
-    return await _regroup(service, ticket, service.queue.merge, body, request)
+    return await _regroup(service, act, ticket, service.queue.merge, body)
 
 
 async def _regroup(
     service: Service,
+    act: _Act,
     ticket: str,
     action: Callable[..., Ticket],
     body: SplitRequest | MergeRequest,
-    request: str,
 ) -> TicketOut:
-    decided = await _act(
-        service, ticket, action, body.tickets, token=body.token, by=body.owner, request=request
-    )
+    if act.me.teams is not None:
+        for other in body.tickets:
+            check_team(act.me, org_of(other), (await _read(service, other)).team)
+    await audit(act.http, act.action, *body.tickets)
+    by = acting(act.me, body.owner)
+    decided = await _act(service, act, ticket, action, body.tickets, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
 
