@@ -14,24 +14,27 @@ from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from triage import __version__
+from triage.access import Access
 from triage.errors import Refused
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
 from triage.route import Profile
-from triage.web import docs, ingest, ops, pages, problems, queues, tickets
+from triage.web import audit, docs, ingest, ops, pages, problems, queues, signin, tickets
 from triage.web.background import Chores, Publisher
 from triage.web.config import WebConfig
 from triage.web.door import Door
 from triage.web.events import Hub
 from triage.web.limits import Buckets
+from triage.web.oidc import OpenId
 from triage.web.openapi import complete
-from triage.web.seen import Seen
+from triage.web.seen import Seen, Views
 from triage.web.state import Service
 from triage.web.threads import Pools
 
 _HERE: Final = Path(__file__).parent
+_PARTS: Final = (ingest, queues, tickets, audit, ops, docs, signin, pages)
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
 
@@ -54,6 +57,7 @@ def create_app(
     *,
     log: Log,
     queue: Queue,
+    access: Access,
     profiles: Mapping[str, Profile],
     metrics: Metrics,
 ) -> FastAPI:
@@ -65,6 +69,7 @@ def create_app(
         config=config,
         log=log,
         queue=queue,
+        access=access,
         profiles=profiles,
         metrics=metrics,
         pools=pools,
@@ -74,6 +79,7 @@ def create_app(
         hub=Hub(queue, tuple(profiles), pools.background),
         buckets=Buckets(),
         seen=Seen(),
+        views=Views(),
         templates=_templates(),
     )
     app = App(
@@ -89,9 +95,12 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.service = service
-    app.add_middleware(Door, config=config, metrics=metrics)
+    provider = config.provider
+    address = f"{config.public_url}{signin.BACK}"
+    app.state.openid = OpenId(provider, address) if provider else None
+    app.add_middleware(Door, metrics=metrics)
     problems.install(app)
-    for part in (ingest, queues, tickets, ops, docs, pages):
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     metrics.allow(routes=_paths(app.routes))
@@ -100,8 +109,7 @@ def create_app(
 
 def _paths(routes: list[BaseRoute]) -> set[str]:
     found = {getattr(route, "path", "") for route in routes}
-    parts = (ingest, queues, tickets, ops, docs, pages)
-    found.update(getattr(route, "path", "") for part in parts for route in part.router.routes)
+    found.update(getattr(route, "path", "") for part in _PARTS for route in part.router.routes)
     return found - {""}
 
 
@@ -128,6 +136,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.pools.background,
         orgs=tuple(service.profiles),
         retention_seconds=config.retention_seconds,
+        access=service.access,
+        audit_seconds=config.audit_seconds,
     )
     running = [
         asyncio.create_task(work)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -135,7 +135,7 @@ class Hub:
         self._joined[org].set()
         return client
 
-    async def stream(self, org: str, client: _Client, last_id: str) -> AsyncIterator[bytes]:
+    async def stream(self, org: str, client: _Client, last_id: str) -> AsyncGenerator[bytes]:
         """Give a client its events as bytes, until it goes or the server stops."""
         try:
             yield _HELLO

@@ -39,7 +39,12 @@ def _words(limit: int) -> StringConstraints:
 Owner = Annotated[
     str,
     _words(100),
-    Field(description="Wie dit doet.", examples=["s.devries"]),
+    Field(
+        description=(
+            "Voor wie een programma dit doet; wie zelf is aangemeld handelt onder eigen naam."
+        ),
+        examples=["s.devries"],
+    ),
 ]
 FencingToken = Annotated[
     int,
@@ -89,7 +94,7 @@ class _Request(BaseModel):
 class ClaimRequest(_Request):
     """Een ticket oppakken."""
 
-    owner: Owner
+    owner: Owner | None = None
     seconds: Annotated[
         float | None,
         Field(
@@ -114,7 +119,7 @@ class ReleaseRequest(_Request):
 class ResolveRequest(_Request):
     """Een ticket afhandelen; dat vraagt om de claim."""
 
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
         str,
@@ -125,7 +130,7 @@ class ResolveRequest(_Request):
 
 
 class _Decision(_Request):
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken | None = None
     note: Note | None = None
 

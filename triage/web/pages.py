@@ -8,21 +8,21 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from triage.route import Profile
 from triage.ticket import URGENCIES
-from triage.web.auth import needs
+from triage.web.audit import audit_list
 from triage.web.background import clock
-from triage.web.config import Scope
+from triage.web.identity import Scope, SignedIn, check_team, needs, page_context
 from triage.web.queues import TeamPath, name_of, queues_of, team_of
-from triage.web.state import AProfile, AService, Service
+from triage.web.state import AProfile, AService, service_of
 
 router: Final = APIRouter(
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(needs(Scope.READ))],
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
 )
 
 #: Tickets on one page.
@@ -32,15 +32,17 @@ SHORT: Final = 600
 
 
 @router.get("/")
-async def front(service: AService, profile: AProfile) -> HTMLResponse:
+async def front(request: Request, service: AService, profile: AProfile) -> HTMLResponse:
     """Show the queues of an organisation."""
     queues = await queues_of(service, profile)
-    return _page(service, profile, "queues.html", queues=queues, now=queues.at)
+    return _page(request, profile, "queues.html", queues=queues, now=queues.at)
 
 
 @router.get("/teams/{team}")
 async def team_page(
+    request: Request,
     service: AService,
+    me: SignedIn,
     profile: AProfile,
     team: TeamPath,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
@@ -48,11 +50,13 @@ async def team_page(
     """Show what waits for a team, in order of due time."""
     now = clock()
     stands = await team_of(service, profile, team)
+    check_team(me, profile.org, team)
     tickets = await service.pools.desk(
         service.queue.list, profile.org, team, now=now, limit=PAGE, offset=offset
     )
+    await audit_list(request, (ticket.id for ticket in tickets))
     return _page(
-        service,
+        request,
         profile,
         "team.html",
         team=stands,
@@ -66,11 +70,13 @@ async def team_page(
 
 
 def _page(
-    service: Service,
+    request: Request,
     profile: Profile,
     template: str,
     **more: Any,  # noqa: ANN401 - what the template shows
 ) -> HTMLResponse:
+    service = service_of(request)
+
     def address(path: str, **query: object) -> str:
         """Give the address of a page of this organisation."""
         if profile.org != service.config.default_org:
@@ -84,6 +90,7 @@ def _page(
         default_org=service.config.default_org,
         urgencies=URGENCIES,
         address=address,
+        **page_context(request),
         **more,
     )
     return HTMLResponse(html)

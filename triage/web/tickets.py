@@ -11,6 +11,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -21,9 +22,9 @@ from triage.post import Post
 from triage.queue import Change
 from triage.route import Profile
 from triage.ticket import Ticket, Urgency, org_of
-from triage.web.auth import Caller, needs
+from triage.web.audit import audit, audit_list
 from triage.web.background import clock
-from triage.web.config import Scope
+from triage.web.identity import Identity, Scope, SignedIn, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
     ClaimedTicketOut,
@@ -49,9 +50,21 @@ _T = TypeVar("_T")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-async def _request_id(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Act:
+    """One request to do something, and who asks."""
+
+    http: Request
+    me: Identity
+    #: Names the request: one sent again gets its first answer again.
+    id: str
+    #: ``ticket.claim``, as the record names it.
+    action: str
+
+
+async def _asked(
     request: Request,
-    caller: Annotated[Caller, Depends(needs(Scope.ACT))],
+    me: Annotated[Identity, Depends(needs(Scope.TICKETS_ACT))],
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -62,19 +75,26 @@ async def _request_id(
             examples=["7f8b0c1e"],
         ),
     ] = None,
-) -> str:
+) -> _Act:
     """Name a request: by the caller's own key where it gave one, else by a random id."""
-    if idempotency_key is None:
-        return uuid.uuid4().hex
-    if not _KEY.fullmatch(idempotency_key):
-        fault = Fault(field="Idempotency-Key", reason="geen 1 tot 200 tekens zonder spaties")
-        raise Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
     action = request.scope["route"].path.rpartition("/")[2]
-    parts = f"{action}\x00{caller.name}\x00{idempotency_key}"
-    return hashlib.sha256(parts.encode()).hexdigest()
+    return _Act(
+        http=request,
+        me=me,
+        id=_request_id(f"{action}\x00{me.subject}", idempotency_key),
+        action=f"ticket.{action}",
+    )
 
 
-RequestId = Annotated[str, Depends(_request_id)]
+def _request_id(what: str, key: str | None) -> str:
+    if key is None:
+        return uuid.uuid4().hex
+    if not _KEY.fullmatch(key):
+        raise _wrong("Idempotency-Key", "geen 1 tot 200 tekens zonder spaties")
+    return hashlib.sha256(f"{what}\x00{key}".encode()).hexdigest()
+
+
+Act = Annotated[_Act, Depends(_asked)]
 
 
 # -- claims --------------------------------------------------------------------------------------
@@ -89,35 +109,39 @@ RequestId = Annotated[str, Depends(_request_id)]
     response_model=ClaimedTicketOut,
 )
 async def claim_next(
-    service: AService, profile: AProfile, team: TeamPath, body: ClaimRequest, request: RequestId
+    service: AService, profile: AProfile, team: TeamPath, body: ClaimRequest, act: Act
 ) -> ClaimedTicketOut | Response:
     """Pak het eerste vrije ticket van een team op."""
     if team not in profile.teams:
         await team_of(service, profile, team)
+    check_team(act.me, profile.org, team)
     ticket = await service.pools.desk(
         service.queue.claim_next,
         profile.org,
         team,
-        owner=body.owner,
+        owner=acting(act.me, body.owner),
         seconds=body.seconds or service.config.lease_seconds,
         now=clock(),
-        request=request,
+        request=act.id,
     )
-    return _claimed(ticket) if ticket else Response(status_code=204)
+    if ticket is None:
+        return Response(status_code=204)
+    await audit(act.http, act.action, ticket.id)
+    return _claimed(ticket)
 
 
 @router.post("/tickets/{ticket}/claim", tags=["tickets"], summary="Oppakken", operation_id="claim")
 async def claim(
-    service: AService, ticket: TicketPath, body: ClaimRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ClaimRequest, act: Act
 ) -> ClaimedTicketOut:
     """Pak een ticket op: tot `until` is het van `owner`, die met `token` handelt."""
     claimed = await _act(
         service,
+        act,
         ticket,
         service.queue.claim,
-        owner=body.owner,
+        owner=acting(act.me, body.owner),
         seconds=body.seconds or service.config.lease_seconds,
-        request=request,
     )
     return _claimed(claimed)
 
@@ -125,17 +149,15 @@ async def claim(
 @router.post(
     "/tickets/{ticket}/renew", tags=["tickets"], summary="Claim verlengen", operation_id="renew"
 )
-async def renew(
-    service: AService, ticket: TicketPath, body: RenewRequest, request: RequestId
-) -> ClaimedOut:
+async def renew(service: AService, ticket: TicketPath, body: RenewRequest, act: Act) -> ClaimedOut:
     """Verleng een claim die nog geldt."""
     kept = await _act(
         service,
+        act,
         ticket,
         service.queue.renew,
         token=body.token,
         seconds=body.seconds or service.config.lease_seconds,
-        request=request,
     )
     return ClaimedOut(token=kept.token, owner=kept.owner, until=kept.until)
 
@@ -147,11 +169,9 @@ async def renew(
     operation_id="release",
     status_code=204,
 )
-async def release(
-    service: AService, ticket: TicketPath, body: ReleaseRequest, request: RequestId
-) -> None:
+async def release(service: AService, ticket: TicketPath, body: ReleaseRequest, act: Act) -> None:
     """Geef een claim terug; het ticket blijft liggen waar het lag."""
-    await _act(service, ticket, service.queue.release, token=body.token, request=request)
+    await _act(service, act, ticket, service.queue.release, token=body.token)
 
 
 # -- outcomes ------------------------------------------------------------------------------------
@@ -161,18 +181,18 @@ async def release(
     "/tickets/{ticket}/resolve", tags=["tickets"], summary="Afhandelen", operation_id="resolve"
 )
 async def resolve(
-    service: AService, ticket: TicketPath, body: ResolveRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ResolveRequest, act: Act
 ) -> TicketOut:
     """Sluit een ticket; dat vraagt om de claim, ook als die net verlopen is."""
     change = Change(outcome=body.outcome, note=body.note)
-    return await _decide(service, ticket, service.queue.resolve, change, body, request)
+    return await _decide(service, act, ticket, service.queue.resolve, change, body)
 
 
 @router.post(
     "/tickets/{ticket}/correct", tags=["tickets"], summary="Verbeteren", operation_id="correct"
 )
 async def correct(
-    service: AService, ticket: TicketPath, body: CorrectRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: CorrectRequest, act: Act
 ) -> TicketOut:
     """Zet onderwerp, urgentie of bedoeling recht; een andere urgentie geeft een nieuwe tijd.
 
@@ -187,26 +207,26 @@ async def correct(
     change = Change(
         topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )
-    return await _decide(service, ticket, service.queue.correct, change, body, request)
+    return await _decide(service, act, ticket, service.queue.correct, change, body)
 
 
 @router.post(
     "/tickets/{ticket}/reassign", tags=["tickets"], summary="Overdragen", operation_id="reassign"
 )
 async def reassign(
-    service: AService, ticket: TicketPath, body: ReassignRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ReassignRequest, act: Act
 ) -> TicketOut:
     """Geef een ticket aan een ander team; de claim eindigt, de tijd loopt door."""
     _known_team(profile_of(service, org_of(ticket)), body.team)
     change = Change(team=body.team, note=body.note)
-    return await _decide(service, ticket, service.queue.reassign, change, body, request)
+    return await _decide(service, act, ticket, service.queue.reassign, change, body)
 
 
 @router.post(
     "/tickets/{ticket}/escalate", tags=["tickets"], summary="Escaleren", operation_id="escalate"
 )
 async def escalate(
-    service: AService, ticket: TicketPath, body: EscalateRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: EscalateRequest, act: Act
 ) -> TicketOut:
     """Maak een ticket kritiek.
 
@@ -224,7 +244,7 @@ async def escalate(
         due_at=profile.due(Urgency.KRITIEK, team, now),
         note=body.note,
     )
-    return await _decide(service, ticket, service.queue.escalate, change, body, request)
+    return await _decide(service, act, ticket, service.queue.escalate, change, body)
 
 
 # -- bundles -------------------------------------------------------------------------------------
@@ -235,49 +255,54 @@ async def escalate(
     tags=["bundels"],
     summary="Berichten in een bundel",
     operation_id="members",
-    dependencies=[Depends(needs(Scope.READ))],
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
 )
 async def members(
+    request: Request,
     service: AService,
+    me: SignedIn,
     ticket: TicketPath,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
 ) -> list[TicketOut]:
     """Geef de berichten die bij een ticket gebundeld zijn, zonder het eerste zelf."""
-    found = await _act(service, ticket, service.queue.members, limit=limit, offset=offset)
+    check_team(me, org_of(ticket), (await _read(service, ticket)).team)
+    found = await service.pools.desk(
+        service.queue.members, ticket, now=clock(), limit=limit, offset=offset
+    )
+    await audit_list(request, (member.id for member in found))
     return [ticket_out(member) for member in found]
 
 
 @router.post(
     "/tickets/{ticket}/split", tags=["bundels"], summary="Uit de bundel halen", operation_id="split"
 )
-async def split(
-    service: AService, ticket: TicketPath, body: SplitRequest, request: RequestId
-) -> TicketOut:
+async def split(service: AService, ticket: TicketPath, body: SplitRequest, act: Act) -> TicketOut:
     """Haal berichten uit een bundel; samen krijgen ze een eigen ticket, en ze blijven apart."""
-    return await _regroup(service, ticket, service.queue.split, body, request)
+    return await _regroup(service, act, ticket, service.queue.split, body)
 
 
 @router.post(
     "/tickets/{ticket}/merge", tags=["bundels"], summary="Samenvoegen", operation_id="merge"
 )
-async def merge(
-    service: AService, ticket: TicketPath, body: MergeRequest, request: RequestId
-) -> TicketOut:
+async def merge(service: AService, ticket: TicketPath, body: MergeRequest, act: Act) -> TicketOut:
     """Bundel andere tickets, die niemand heeft opgepakt, in dit ticket."""
-    return await _regroup(service, ticket, service.queue.merge, body, request)
+    return await _regroup(service, act, ticket, service.queue.merge, body)
 
 
 async def _regroup(
     service: Service,
+    act: _Act,
     ticket: str,
     action: Callable[..., Ticket],
     body: SplitRequest | MergeRequest,
-    request: str,
 ) -> TicketOut:
-    decided = await _act(
-        service, ticket, action, body.tickets, token=body.token, by=body.owner, request=request
-    )
+    if act.me.teams is not None:
+        for other in body.tickets:
+            check_team(act.me, org_of(other), (await _read(service, other)).team)
+    await audit(act.http, act.action, *body.tickets)
+    by = acting(act.me, body.owner)
+    decided = await _act(service, act, ticket, action, body.tickets, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
 
@@ -321,31 +346,35 @@ async def _read(service: Service, ticket: str) -> Ticket:
 
 async def _act(
     service: Service,
+    act: _Act,
     ticket: str,
     action: Callable[..., _T],
     *given: Any,  # noqa: ANN401 - as the action takes them
     **more: Any,  # noqa: ANN401 - the same
 ) -> _T:
-    """Run an action; a conflict tells who has the ticket."""
+    """Run an action that is in the record; a conflict tells who has the ticket."""
     profile_of(service, org_of(ticket))
+    if act.me.teams is not None:
+        check_team(act.me, org_of(ticket), (await _read(service, ticket)).team)
+    await audit(act.http, act.action, ticket)
     try:
-        return await service.pools.desk(action, ticket, *given, now=clock(), **more)
+        return await service.pools.desk(action, ticket, *given, now=clock(), request=act.id, **more)
     except Conflict as error:
+        await audit(act.http, f"{act.action}.refused", ticket)
         raise await _conflict(service, ticket, error) from None
 
 
 async def _decide(
     service: Service,
+    act: _Act,
     ticket: str,
     action: Callable[..., Ticket],
     change: Change,
     body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest,
-    request: str,
 ) -> TicketOut:
     """Run an action that ends in the outcomes log, and see that it gets there."""
-    decided = await _act(
-        service, ticket, action, change, token=body.token, by=body.owner, request=request
-    )
+    by = acting(act.me, body.owner)
+    decided = await _act(service, act, ticket, action, change, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
 

@@ -17,8 +17,11 @@ async function refresh() {
   if (busy || document.hidden) return;
   busy = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.ok) swap(await answer.text());
+    const answer = await fetch(location.href, {
+      headers: { Accept: "text/html", "X-Triage-Auto": "1" }, // nobody asked: it keeps no session alive
+    });
+    if (answer.redirected) location.reload(); // signed out meanwhile
+    else if (answer.ok) swap(await answer.text());
   } catch {
     // The server is away: the next round tries again.
   } finally {
