@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 
@@ -14,3 +15,8 @@ def lines(name: str) -> list[str]:
 def words(name: str) -> frozenset[str]:
     """Give the words of a data file, however many stand on a line."""
     return frozenset(word for line in lines(name) for word in line.split())
+
+
+def either(name: str) -> str:
+    """Give a pattern that matches each word of a data file, longest first."""
+    return "|".join(map(re.escape, sorted(words(name), key=lambda word: (-len(word), word))))
