@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 #: What stands in a masked text for something personal, such as ``[NAAM-1]``; nothing is found in it.
-PSEUDONYM: Final = re.compile(r"\[[A-Z]{2,20}-\d{1,9}\]")
+PSEUDONYM: Final = re.compile(
+    r"\[(?:NAAM|TELEFOON|MAIL|REKENING|BSN|KENTEKEN|ADRES|POSTCODE|GEBOORTEDATUM|NUMMER|ACCOUNT|LINK)"
+    r"-\d{1,6}\]"
+)
 
 #: Every kind of entity.
 KINDS: Final = frozenset(

@@ -122,6 +122,8 @@ def find(text: str, hints: int = ALL, *, at: datetime | None = None) -> tuple[En
         times(view, found, at)
     if hints & NUMBER:
         long_numbers(view, found)
+    if hints & PLACE:
+        places(view, found, only_long=True)
     if hints & NAME:
         persons(view, found)
     if hints & PLACE:

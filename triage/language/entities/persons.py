@@ -34,7 +34,8 @@ _PARTICLES: Final = frozenset(
 #: Particles that may start a family name on their own.
 _LEADS: Final = frozenset("van de den der 't ter ten te el al ben bin ait aït da dos di du la le von vd abu abou in op oude".split())
 _PARTICLE: Final = r"(?:van|de|den|der|het|'t|ter|ten|te|op|aan|in|'s|el|al|ben|bin|a[iï]t|da|dos|di|du|la|le|von|vd|v\.d\.|v/d|Van|De|Den|Der|'T|Ter|Ten|Te|El|Al|Ben|Bin|A[iï]t|Da|Dos|Di|Du|La|Le|Von|Op|In|Oude|Vd)"
-_CAPITAL: Final = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]*(?:['-][^\W\d_]+)*"
+_UPPER: Final = "".join(char for char in map(chr, range(0x41, 0x530)) if char.isupper())
+_CAPITAL: Final = rf"[{_UPPER}][^\W\d_]*(?:['-][^\W\d_]+)*"
 _INITIALS: Final = re.compile(
     rf"(?<![\w.@/-])(?:(?:[A-Z]|Th|Ch|Ph|IJ|Chr|Fr|Sj|Tj|Joh|Jac|Wm)\.(?: ?-?)?){{1,6}}(?:\([A-Z][^\W\d_]{{1,20}}\) )? ?"
     rf"(?P<name>(?:{_PARTICLE} ){{0,4}}{_CAPITAL}(?: ?[-/] ?(?:{_PARTICLE} ){{0,3}}{_CAPITAL})?)(?!\w)"
@@ -43,10 +44,17 @@ _SPACED_INITIALS: Final = re.compile(
     rf"(?<![\w.@/-])(?:[A-Z] ){{1,3}}(?P<name>(?:(?:van|de|den|der|het|'t|ter|ten|te|el|al) ){{0,3}}{_CAPITAL})(?!\w)"
 )
 _INITIALS_BEHIND: Final = re.compile(rf"(?<![\w.@/-])(?P<name>(?:{_PARTICLE} ){{0,3}}{_CAPITAL}), ?(?:[A-Z]\. ?){{1,5}}(?!\w)")
+#: "Ridvan K." as newspapers write.
+_LAST_INITIAL: Final = re.compile(rf" [{_UPPER}]\.(?!\w)")
+#: How family names end in many countries; a capitalised unknown word that does is one.
+_SHAPED: Final = re.compile(
+    r"(?:stra|sma|inga|enga|ema|ssen|nsen|rsen|lsen|huis|veld|mans|ić|ič|ski|ska|wicz|cki|cka|czyk|oğlu|oglu|enko|chuk|yan|escu|"
+    r"iou|poulos|dze|aoui|oui|pour|zadeh|singh|sson)$|^(?:o'|mc|mac|fitz|d')\w{4}"
+)
 _INTRO: Final = re.compile(
-    r"(?<!\w)(?:(?:mijn|m'n|myn) (?:volledige |voor|achter|roep|meisjes)?(?:naam|namme|nam) (?:is|luidt|:|=)|(?:ik|hij|zij|ze|die|man|vrouw|jongen|meisje|hond|baas|wie) (?:heet|heette|hjit)|heet(?:te)?(?: ik| hij| zij)|"
+    r"(?<!\w)(?:(?:mijn|m'n|myn|mien|de|haar|zijn|hun|uw|je) (?:volledige |voor|achter|roep|meisjes)?(?:naam|namme|nam|noam) (?:is|luidt|:|=)|(?:ik|hij|zij|ze|die|man|vrouw|jongen|meisje|hond|baas|wie) (?:heet|heette|hjit)|heet(?:te)?(?: ik| hij| zij)|"
     r"(?:(?:voor|achter|roep|meisjes|contact)?naam|(?:naam )?(?:melder|aanvrager|indiener|afzender|contactpersoon|huurder|bewoner|verzekerde|kind|patiënt|cliënt|eigenaar|slachtoffer|dader|verdachte|vermiste))(?: is)? ?[:=]|"
-    r"genaamd|genoemd|luistert naar de naam|onder de naam|met de naam|op naam van|ten name van|t\.?n\.?v\.?|t\.?a\.?v\.?|ter attentie van|namens|contact met|spreekt u met|u spreekt met|je spreekt met|met mij,|hier(?: is)?|dit is|"
+    r"genaamd|genoemd|luistert naar de naam|onder de naam|met de naam|op naam van|ten name van|t\.?n\.?v\.?|t\.?a\.?v\.?|ter attentie van|namens|contact met|vragen naar|vraag naar|verdachte|vermiste?|spreekt u met|u spreekt met|je spreekt met|met mij,|hier(?: is)?|dit is|"
     r"my name is|my name's|i am called|name:|mein name ist|ich heiße|je m'appelle|je suis|mon nom est|me llamo|mi nombre es|benim adım|adım|ismim|nazywam się|mam na imię|jestem|mă numesc|ma numesc|mi chiamo|мене звати|меня зовут) ?"
 )
 _SURE_INTRO: Final = re.compile(r"naam|namme|heet|heette|hjit|name|heiße|appelle|nombre|llamo|adım|ismim|nazywam|imię|numesc|chiamo|звати|зовут|genaamd|t\.?n\.?v|t\.?a\.?v|attentie|spreekt")
@@ -101,6 +109,8 @@ def _protect(view: View, found: Found) -> None:
     """Claim the names of organisations and of people in public life; they are dropped at the end."""
     seen = view.words
     for index, word in enumerate(seen):
+        if word.lower in _ORG_BEFORE and (end := _capitals(view, index + 1, word.end)):
+            found.add(STAYS, word.end + 1, end)
         if not word.capital:
             continue
         for length in (5, 4, 3, 2, 1):
@@ -114,6 +124,20 @@ def _protect(view: View, found: Found) -> None:
         else:
             if (end := _organisation(view, index)) and end > word.end:
                 found.add(STAYS, word.start, end)
+
+
+def _capitals(view: View, index: int, after: int) -> int:
+    """Give where the capitalised words end that start at a word right behind an offset, or 0."""
+    seen = view.words
+    end = 0
+    while index < len(seen) and view.text[after : seen[index].start] in {" ", " '"}:
+        word = seen[index]
+        if not word.capital and not (end and word.lower in _PARTICLES):
+            break
+        end = word.end if word.capital else end
+        after = word.end
+        index += 1
+    return end
 
 
 def _has_first_name(view: View, index: int) -> bool:
@@ -141,11 +165,16 @@ def _organisation(view: View, index: int) -> int:
             return 0
         if gap == " & " and following.capital and step > 0:
             return following.end if following.lower not in _FIRST and seen[index].lower not in _FIRST else 0
-        if following.lower in _ORG_WORDS and following.capital and following.lower not in _LAST:
+        if following.capital and (_ORG_END.search(following.lower) or (following.lower in _ORG_WORDS and following.lower not in _LAST)):
             return following.end
         if not following.capital and following.lower not in _PARTICLES:
             return 0
     return 0
+
+
+_ORG_END: Final = re.compile(
+    r"(?:school|college|ziekenhuis|park|brug|kerk|hal|bad|stadion|arena|huis|kamp|plein|bos|tunnel|bakkerij|transport|bouw|techniek|museum|theater)$"
+)
 
 
 # -- how names are found -------------------------------------------------------------------------
@@ -157,6 +186,8 @@ def _add(view: View, found: Found, start: int, end: int) -> bool:
         end -= 1
     if view.lower[end - 2 : end] == "'s" and end - start > 3:  # noqa: PLR2004
         end -= 2
+    if behind := _LAST_INITIAL.match(view.text, end):
+        end = behind.end()
     value = " ".join(view.lower[start:end].split())
     return found.add("persoon", start, end, value)
 
@@ -360,6 +391,8 @@ def _listed(view: View, found: Found) -> None:
             continue
         first = lower.split("-")[0] in _FIRST or lower in _RARE_FIRST
         if word.capital and not shouting:
+            if lower in _ORG_BEFORE:
+                continue
             if first or (lower.removesuffix("s").removesuffix("'") in _FIRST and lower not in _VOCABULARY):
                 _capital_first(view, found, index)
             elif lower not in _VOCABULARY and lower not in _FUNCTION and not named_place(word):
@@ -372,31 +405,31 @@ def _listed(view: View, found: Found) -> None:
 
 def _capital_first(view: View, found: Found, index: int) -> None:
     word = view.words[index]
-    end = _name_end(view, index, sure=True)
-    if not end:
+    ordinary = word.lower in _VOCABULARY
+    if "-" in word.text and any(part not in _FIRST for part in word.lower.split("-")):
         return
+    end = _name_end(view, index, sure=not ordinary, unknown=ordinary)
     if end > word.end + 2:
-        full = view.words[index + 1 : index + 6]
-        family = [following for following in full if following.end <= end]
-        ordinary = word.lower in _ORDINARY or word.lower in _RARE_FIRST
-        if not ordinary or any(f.lower in _LAST or f.lower in _RARE_LAST for f in family) or not _at_start(view, word.start):
-            _add(view, found, word.start, end)
+        _add(view, found, word.start, end)
         return
-    if word.lower in _VOCABULARY and (_at_start(view, word.start) or word.lower in _NEVER_ALONE):
+    if named_place(word) or _is_part(view, word):
         return
-    if word.lower in _RARE_FIRST and word.lower not in _FIRST:
+    if ordinary and (word.lower in _NEVER_ALONE or (_at_start(view, word.start) and not _PERSONAL.match(view.lower, word.end))):
+        return
+    if word.lower not in _FIRST and word.lower.removesuffix("s").removesuffix("'") not in _FIRST:
         before = view.lower[max(0, word.start - 14) : word.start]
         if not _WEAK_CUE.search(before):
             return
-    if named_place(word) or _is_part(view, word):
-        return
-    _add(view, found, word.start, end)
+    _add(view, found, word.start, word.end)
 
 
+#: What only people do.
+_PERSONAL: Final = re.compile(
+    r" (?:zei|zegt|vertelde|belde|belt|woont|denkt|vindt|weet|wist|huilt|werkt|heet|schreef|vroeg|vraagt|appte|heeft (?:het|me|mij|ons)|"
+    r"van (?:de \w+|het \w+|hiernaast|nr|nummer|beneden|boven|burgerzaken))\b"
+)
 #: First names that alone are nearly always something else, however they are written.
-_NEVER_ALONE: Final = frozenset("wil can ton wei mien tiny ben mark adem funda bo mei faith mo ali-express jade max els dick boy sam".split()) - {
-    "mo", "els", "sam", "ben", "max"
-}
+_NEVER_ALONE: Final = frozenset("wil can ton wei mien tiny mark adem funda mei faith max dick boy storm tiny ad".split())
 
 
 def _is_part(view: View, word: Word) -> bool:
@@ -404,8 +437,8 @@ def _is_part(view: View, word: Word) -> bool:
     around = view.text[word.start - 1 : word.start] + view.text[word.end : word.end + 1]
     if "-" in around or "/" in around or "_" in around or "@" in around or "#" in around or "&" in around:
         return True
-    following = re.match(r" ([^\W\d_]+)", view.text[word.end : word.end + 24])
-    if following and following[1].lower() in _ORG_WORDS and following[1][0].isupper():
+    following = re.match(r"(?:'s)? ([^\W\d_]+)", view.text[word.end - 2 * view.lower[:word.end].endswith("'s") : word.end + 24])
+    if following and following[1].lower() in _ORG_WORDS and (following[1][0].isupper() or "'s" in following[0]):
         return True
     before = re.search(r"([^\W\d_]+) '?$", view.text[max(0, word.start - 24) : word.start])
     return bool(before) and before[1].lower() in _ORG_BEFORE  # type: ignore[index]
@@ -510,9 +543,9 @@ def _name_end(view: View, index: int, *, sure: bool, unknown: bool = False) -> i
         if is_street(current.lower) and current.lower not in _LAST:
             return 0
         known = current.lower in _LAST or current.lower in _RARE_LAST or current.lower in _FIRST or current.lower in _RARE_FIRST
-        if unknown and named and not known and not lower_lead:
+        if unknown and named and not known and not lower_lead and not _SHAPED.search(current.lower):
             break
-        if unknown and named and not (current.lower in _LAST or (lower_lead and not named_place(current) and current.lower not in _VOCABULARY)):
+        if unknown and named and not (current.lower in _LAST or _SHAPED.search(current.lower) or (lower_lead and not named_place(current) and current.lower not in _VOCABULARY)):
             break
         if not named and not sure and not unknown and not known:
             return 0
@@ -623,7 +656,7 @@ def _closing_name(view: View, found: Found, start: int, name: str) -> None:
         _add(view, found, start, _signature_end(view, start, start + len(name)))
 
 
-_BEFORE_CONTACT: Final = re.compile(rf"(?P<name>(?:{_PARTICLE} )?{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})(?P<gap>(?:, [A-Z][a-z]+)?[ ,:(;\n|/-]{{1,4}}(?:tel\.?(?:efoon)?:? ?|bel(?:len)? ?|mobiel:? ?|t: ?|m: ?|e: ?|op |via )?)$")
+_BEFORE_CONTACT: Final = re.compile(rf"(?<![^\W_])(?P<name>(?:{_PARTICLE} )?{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})(?P<gap>(?:, [A-Z][a-z]+)?[ ,:(;\n|/-]{{1,4}}(?:tel\.?(?:efoon)?:? ?|bel(?:len)? ?|mobiel:? ?|t: ?|m: ?|e: ?|op |via )?)$")
 _AFTER_CONTACT: Final = re.compile(rf"[ ,)(;\n|/-]{{1,3}}(?:t\.?n\.?v\.? |van |vragen naar |vraag naar |naar |is van )?(?P<name>{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})")
 
 

@@ -38,7 +38,7 @@ _LEADS: Final = frozenset("van de der den het 't".split())
 _SURE_ENDS: Final = ("straat", "laan", "weg", "plein", "kade", "dijk", "singel", "gracht", "steeg", "dreef", "plantsoen", "pad", "str", "hof", "boulevard", "allee", "markt")
 _NUMBER: Final = re.compile(
     r",? ?(?:\(?(?:nr\.?|nummer|nrs\.?|huisnummer|no\.?|huisnr\.?|#) ?)?(?P<number>\d{1,5}(?: ?(?:[-/] ?)?(?:bis|hs|huis|[a-hA-H]|[IVX]{1,4}|[1-4](?=e?\b))(?![\w€%]))?(?:[-/]\d{1,4}(?!\w|[-/]))?)"
-    r"(?![\w€%]|[.,:]\d| ?(?:uur|u|euro|min|minuten|keer|x|jaar|jarige|mensen|man|personen|auto's|kinderen|meter|m|km|dagen|weken|maanden|januari|"
+    r"(?![\w€%]|[.,:/-]\d| ?(?:uur|u|euro|min|minuten|keer|x|jaar|jarige|mensen|man|personen|auto's|kinderen|meter|m|km|dagen|weken|maanden|januari|"
     r"februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december|jan|feb|mrt|apr|jun|jul|aug|sep|sept|okt|nov|dec|ton|miljoen|woningen|huizen|bomen)\b)",
     re.IGNORECASE,
 )
@@ -74,7 +74,9 @@ def streets(view: View, found: Found) -> None:
     for match in _WITH_POSTCODE.finditer(view.text):
         found.add("straat", *match.span(), match[0])
     for index, word in enumerate(view.words):
-        if not _STREET_WORD.search(word.lower) or word.lower in _NO_STREET:
+        if not _STREET_WORD.search(word.lower):
+            continue
+        if word.lower in _NO_STREET and not (word.capital and word.lower in _BARE):
             continue
         start = _start(view, index)
         end = _end(view, index)
@@ -96,7 +98,9 @@ def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:
         if start == word.start and bare:
             # "Plein 12", "Markt 3"; but "Laan van Meerdervoort" needs no number.
             return numbered or _end(view, index) > word.end
-        return word.lower.endswith(_SURE_ENDS) or numbered or not _at_start(view, start)
+        if word.lower.endswith(_SURE_ENDS):
+            return word.lower not in _VOCABULARY or numbered
+        return word.lower not in _VOCABULARY and (numbered or not _at_start(view, start))
     if bare:
         return start != word.start and (numbered or view.text[start].isupper())
     if not word.lower.endswith(_SURE_ENDS):
@@ -120,12 +124,12 @@ def _start(view: View, index: int) -> int:
             break
         if not (before.capital or before.lower in _PARTICLES):
             break
-        if before.capital and before.lower in _FUNCTION:
+        if before.capital and before.lower in _FUNCTION and before.lower not in _PARTICLES:
             break
         if named_place(before) and gap == " " and first == index and seen[index].lower not in _BARE:
             break
         first -= 1
-    while first < index and not seen[first].capital:
+    while first < index and (not seen[first].capital or (seen[first].lower in {"de", "het", "in", "op", "aan"} and _at_start(view, seen[first].start))):
         first += 1
     # "1e Jan Steenstraat", "2de Hugo de Grootstraat"
     ordinal = re.search(r"\b\d{1,2}(?:e|de|ste) $", view.lower[: seen[first].start])
@@ -134,6 +138,7 @@ def _start(view: View, index: int) -> int:
     return seen[first].start if seen[first].capital or first == index else seen[index].start
 
 
+_VOCABULARY: Final = words("nl.words.txt")
 _BARE: Final = words("streets.txt")
 _FUNCTION: Final = words("nl.function.txt")
 _TITLES: Final = frozenset("dr ds mr st prof burg ir ing gen pres pastoor past kon pr kard jhr mgr adm".split())
@@ -161,10 +166,15 @@ def _end(view: View, index: int) -> int:
     return seen[last].end
 
 
-def places(view: View, found: Found) -> None:
-    """Find places by name; an ordinary word counts only with a cue."""
+def places(view: View, found: Found, *, only_long: bool = False) -> None:
+    """Find places by name; an ordinary word counts only with a cue.
+
+    ``only_long``: those of several words, which could be taken for a person (Bergen op Zoom).
+    """
     for word in view.words:
         for lower, name, unsure in _PLACES.get(word.lower, ()):
+            if only_long and " " not in lower:
+                continue
             end = word.start + len(lower)
             if view.lower[word.start : end] != lower or view.text[end : end + 1].isalnum():
                 continue
