@@ -60,7 +60,7 @@ _CUED_PLATE: Final = re.compile(
     r"(?<!\w)(?:kenteken(?:plaat|nummer)?|nummerplaat|kentek\.?|license plate|plate|kennzeichen"
     r"|plaka|plaque)(?:\W{1,3}(?:is|was|met|begint|van|de|het|mijn|auto|number|nummer|eindigt|op)){0,3}\W{1,3}"
     r"(?P<plate>(?=[a-z0-9]{0,3}[ .-]{0,2}[a-z0-9]{0,6}[ .-]?\d)[a-z0-9]{1,4}(?:-[a-z]{1,2})?(?:[ .-]{0,2}[a-z]{0,4}\d[a-z0-9]{0,3}){1,3}"
-    r"(?:[ .-]{1,2}[a-z]{1,3}(?![a-z]))?)(?!\w)"
+    r"(?:[ .-]{1,2}[a-z]{1,3}(?![a-z]))?(?:-[a-z0-9]{1,3}){0,2})(?!\w)"
 )
 _PLATE_CUE: Final = re.compile(
     r"kentek|nummerplaat|\b(?:auto|wagen|busje|bus|bestel\w*|scooter|motor|brommer|golf|polo|opel|"

@@ -32,7 +32,9 @@ _PARTICLES: Final = frozenset(
     "vd v.d v/d y e af o".split()
 )
 #: Particles that may start a family name on their own.
-_LEADS: Final = frozenset("van de den der 't ter ten te el al ben bin ait aït da dos di du la le von vd abu abou in op oude".split())
+_LEADS: Final = frozenset("van de den der 't ter ten te el al ben bin ait aït da dos di du la le von vd abu abou oude".split())
+#: Particles that lead on in the middle of a name only: Jan in 't Veld, Scholten op Reimer.
+_MIDDLE: Final = frozenset("in op aan".split())
 _PARTICLE: Final = r"(?:van|de|den|der|het|'t|ter|ten|te|op|aan|in|'s|el|al|ben|bin|a[iï]t|da|dos|di|du|la|le|von|vd|v\.d\.|v/d|Van|De|Den|Der|'T|Ter|Ten|Te|El|Al|Ben|Bin|A[iï]t|Da|Dos|Di|Du|La|Le|Von|Op|In|Oude|Vd)"
 _UPPER: Final = "".join(char for char in map(chr, range(0x41, 0x530)) if char.isupper())
 _CAPITAL: Final = rf"[{_UPPER}][^\W\d_]*(?:['-][^\W\d_]+)*"
@@ -57,7 +59,7 @@ _INTRO: Final = re.compile(
     r"genaamd|genoemd|luistert naar de naam|onder de naam|met de naam|op naam van|ten name van|t\.?n\.?v\.?|t\.?a\.?v\.?|ter attentie van|namens|contact met|vragen naar|vraag naar|verdachte|vermiste?|spreekt u met|u spreekt met|je spreekt met|met mij,|hier(?: is)?|dit is|"
     r"my name is|my name's|i am called|name:|mein name ist|ich heiße|je m'appelle|je suis|mon nom est|me llamo|mi nombre es|benim adım|adım|ismim|nazywam się|mam na imię|jestem|mă numesc|ma numesc|mi chiamo|мене звати|меня зовут) ?"
 )
-_SURE_INTRO: Final = re.compile(r"naam|namme|heet|heette|hjit|name|heiße|appelle|nombre|llamo|adım|ismim|nazywam|imię|numesc|chiamo|звати|зовут|genaamd|t\.?n\.?v|t\.?a\.?v|attentie|spreekt")
+_SURE_INTRO: Final = re.compile(r"naam|namme|heet|heette|hjit|\bname\b|heiße|appelle|nombre|llamo|adım|ismim|nazywam|imię|numesc|chiamo|звати|зовут|genaamd|t\.?n\.?v|t\.?a\.?v|attentie|spreekt")
 _WEAK_CUE: Final = re.compile(
     r"(?:^|[^\w])(?:met|van|aan|door|voor|bij|bel|belde|app|mail|sprak|vraag|vroeg|zei|zegt|volgens|naar|mis|zoek|zoeken|vind|via|beste|lieve|hoi|hallo|hey|dag|geachte|dear|hi|cc|tav|ik ben|i am|i'm|en|&|groet|groetjes|groeten|jarig|"
     r"feliciteer|bedankt|dank|dankzij|namens|over|tegen|help|kent|ken|mijn|onze|hun|haar|die|onzen|ons|ús|us|oan|fan|foar|tsjin|met onze|van onze|was|is|heeft|had|deed|reageerde|schreef|schrijft|meldde|meldt|vertelde|vertelt) $"
@@ -100,6 +102,7 @@ def persons(view: View, found: Found) -> None:
     _listed(view, found)
     _last_lines(view, found)
     _beside_numbers(view, found)
+    _paired(view, found)
 
 
 # -- what stays ----------------------------------------------------------------------------------
@@ -173,7 +176,8 @@ def _organisation(view: View, index: int) -> int:
 
 
 _ORG_END: Final = re.compile(
-    r"(?:school|college|ziekenhuis|park|brug|kerk|hal|bad|stadion|arena|huis|kamp|plein|bos|tunnel|bakkerij|transport|bouw|techniek|museum|theater)$"
+    r"(?:school|college|ziekenhuis|park|brug|kerk|hal|bad|stadion|arena|huis|kamp|plein|bos|tunnel|bakkerij|transport|bouw|techniek|museum|theater|coöperatie|cooperatie|vereniging|stichting|kwekerij|commissie|"
+    r"raad|bureau|kantoor|redactie|bedrijf|club|partij|fractie|winkel|shop|zorg|groep|fonds|dienst|centrum|winkels)$"
 )
 
 
@@ -195,7 +199,7 @@ def _add(view: View, found: Found, start: int, end: int) -> bool:
 def _initialled(view: View, found: Found) -> None:
     for match in _INITIALS.finditer(view.text):
         name = match["name"].split()[-1].lower()
-        if is_street(name) or _is_no_name(match["name"]):
+        if is_street(name) or _is_no_name(match["name"]) or match[0] == "L.S":
             continue
         if view.text[match.end() : match.end() + 1] == "." and name in _FUNCTION:
             continue
@@ -231,8 +235,11 @@ def _introduced(view: View, found: Found) -> None:
         end = _name_end(view, index, sure=sure)
         if end:
             _add(view, found, word.start, end)
-        elif sure and not word.capital and _may_be_lower_name(view, index):
+        elif sure and not word.capital and (_may_be_lower_name(view, index) if _OWN.search(match[0]) else word.lower in _FIRST - _VOCABULARY):
             _add(view, found, word.start, _lower_end(view, index))
+
+
+_OWN: Final = re.compile(r"naam|namme|noam|ik heet|name|appelle|heiße|llamo|adım|ismim|nazywam|numesc|chiamo")
 
 
 def _may_be_lower_name(view: View, index: int) -> bool:
@@ -264,15 +271,21 @@ def _lower_end(view: View, index: int) -> int:
     return end
 
 
+#: Who somebody is, not what they are called.
+_ROLE: Final = re.compile(r"(?:manager|voorzitter|directeur|wethouder|burgemeester|minister|president|officier|ambtenaar|medewerk\w+|redacteur)$")
+
+
 def _titled(view: View, found: Found) -> None:
     seen = view.words
     for index, word in enumerate(seen[:-1]):
         if word.lower not in _TITLES and word.lower not in _STRONG:
             continue
         gap = view.text[word.end : seen[index + 1].start]
-        if gap not in {" ", ". ", ".", "  "}:
+        if gap not in {" ", "  "} and not (gap in {". ", "."} and len(word.text) <= 4):  # noqa: PLR2004
             continue
         following = seen[index + 1]
+        if _ROLE.search(following.lower):
+            continue
         strong = word.lower in _STRONG
         end = _name_end(view, index + 1, sure=strong)
         if end:
@@ -316,7 +329,8 @@ def _signed(view: View, found: Found) -> None:
                 _add(view, found, start, end)
             continue
         lower = _LOWER_NAME.match(view.text, start)
-        if lower and _closes(view, lower.end()) and _is_lower_signature(lower[0], match["gap"]):
+        thanks = bool(_THANKS.search(match[0]))
+        if lower and _closes(view, lower.end()) and _is_lower_signature(lower[0], match["gap"], sure=not thanks):
             _add(view, found, *lower.span())
 
 
@@ -370,14 +384,18 @@ def _closes(view: View, end: int) -> bool:
     return bool(_AROUND.match(view.text, end))
 
 
-def _is_lower_signature(said: str, gap: str) -> bool:
+_THANKS: Final = re.compile(r"dank|thank|merci|gracias|best|bvd|b\.v\.d|tank|xx?|kus|knuffel")
+
+
+def _is_lower_signature(said: str, gap: str, *, sure: bool) -> bool:
     parts = said.lower().split()
     if parts[0] in _FUNCTION or any(part in _GROUPS for part in parts):
         return False
     if parts[0] in _FIRST:
         return True
     if len(parts) == 1:
-        return parts[0] not in _VOCABULARY and ("," in gap or "\n" in gap or gap == " ") and not _known_place(parts[0])
+        unknown = parts[0] not in _VOCABULARY and not _ORG_END.search(parts[0])
+        return sure and unknown and ("," in gap or "\n" in gap or gap == " ") and not _known_place(parts[0])
     return parts[-1] in _LAST and parts[0] not in _VOCABULARY
 
 
@@ -412,7 +430,7 @@ def _capital_first(view: View, found: Found, index: int) -> None:
     if end > word.end + 2:
         _add(view, found, word.start, end)
         return
-    if named_place(word) or _is_part(view, word):
+    if named_place(word) or _is_part(view, word) or _ARTICLE.search(view.lower[max(0, word.start - 6) : word.start]):
         return
     if ordinary and (word.lower in _NEVER_ALONE or (_at_start(view, word.start) and not _PERSONAL.match(view.lower, word.end))):
         return
@@ -423,6 +441,7 @@ def _capital_first(view: View, found: Found, index: int) -> None:
     _add(view, found, word.start, word.end)
 
 
+_ARTICLE: Final = re.compile(r"(?:^|[^\w])(?:de|het|een|'t) $")
 #: What only people do.
 _PERSONAL: Final = re.compile(
     r" (?:zei|zegt|vertelde|belde|belt|woont|denkt|vindt|weet|wist|huilt|werkt|heet|schreef|vroeg|vraagt|appte|heeft (?:het|me|mij|ons)|"
@@ -447,7 +466,7 @@ def _is_part(view: View, word: Word) -> bool:
 _ORG_BEFORE: Final = frozenset(
     "basisschool school stichting café cafe restaurant hotel camping sint st heilige brasserie eetcafé cafetaria snackbar bakkerij slagerij "
     "kapsalon boekhandel garage firma storm orkaan hond hondje kat poes kater katje konijn paard pony schip boot ms theater huize villa zorgcentrum verpleeghuis "
-    "prins prinses koning koningin keizer paus sporthal zwembad kasteel radio".split()
+    "prins prinses koning koningin keizer paus sporthal zwembad kasteel radio tc vv sv fc hc wsv kv obs cbs rkbs kwekerij hoveniersbedrijf manege winkelcentrum zonnepark buurthuis wijkcentrum flat complex hofje tuinpark speeltuin".split()
 )
 
 
@@ -469,7 +488,7 @@ def _family_alone(view: View, found: Found, index: int) -> None:
     while at < len(seen) - 1 and seen[at].lower in _LEADS and at - index < 3 and view.text[seen[at].end : seen[at + 1].start] == " ":  # noqa: PLR2004
         at += 1
     word = seen[at]
-    if at == index or not word.capital or word.lower not in _LAST or named_place(word):
+    if at == index or not word.capital or word.lower not in _LAST or word.lower in _VOCABULARY or named_place(word):
         return
     if not _at_start(view, seen[index].start) and word.lower not in _PLAIN_PLACES:
         _add(view, found, seen[index].start, word.end)
@@ -518,7 +537,7 @@ def _name_end(view: View, index: int, *, sure: bool, unknown: bool = False) -> i
     word = seen[index]
     if not word.capital and word.lower not in _LEADS:
         return 0
-    if word.capital and word.lower in _FUNCTION and word.lower not in _LEADS:
+    if word.capital and (word.lower in _FUNCTION and word.lower not in _LEADS or _ORG_END.search(word.lower) and word.lower not in _LAST):
         return 0
     end, named, at = 0, 0, index
     lower_lead = False
@@ -532,20 +551,21 @@ def _name_end(view: View, index: int, *, sure: bool, unknown: bool = False) -> i
                 break
             if gap == " - " and not (named and current.capital and current.lower in _LAST):
                 break
-        if current.lower in _LEADS and (at + 1 < len(seen)) and view.text[current.end : seen[at + 1].start] == " " and _lead_goes_on(view, at):
+        middle = named and not unknown and current.lower in _MIDDLE and not current.capital
+        if (current.lower in _LEADS or middle) and (at + 1 < len(seen)) and view.text[current.end : seen[at + 1].start] == " " and _lead_goes_on(view, at):
             lower_lead = True
             at += 1
             continue
         if not current.capital or (named and current.lower in _FUNCTION) or current.lower in _ORG_STOP:
             break
-        if named and not lower_lead and (named_place(current) and current.lower not in _LAST):
+        if named and (not lower_lead or seen[at - 1].lower in _MIDDLE) and (named_place(current) and current.lower not in _LAST):
             break
         if is_street(current.lower) and current.lower not in _LAST:
             return 0
         known = current.lower in _LAST or current.lower in _RARE_LAST or current.lower in _FIRST or current.lower in _RARE_FIRST
         if unknown and named and not known and not lower_lead and not _SHAPED.search(current.lower):
             break
-        if unknown and named and not (current.lower in _LAST or _SHAPED.search(current.lower) or (lower_lead and not named_place(current) and current.lower not in _VOCABULARY)):
+        if unknown and named and not (current.lower in _LAST or _SHAPED.search(current.lower) or (lower_lead and not _at_start(view, word.start) and not named_place(current) and current.lower not in _VOCABULARY)):
             break
         if not named and not sure and not unknown and not known:
             return 0
@@ -587,6 +607,22 @@ def _at_start(view: View, start: int) -> bool:
     """Say whether a sentence starts here, so that a capital says nothing."""
     before = view.text[max(0, start - 4) : start].rstrip(" '\"(-*>•")
     return not before or before[-1] in ".!?\n:…" + FILLER or ord(before[-1]) > 0x2600  # noqa: PLR2004
+
+
+_AND: Final = re.compile(rf" ?(?:en|&|\+|und|and|y|ve|i|,) ?(?P<name>{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL})?)(?=[ ]?(?:$|[.,;:!?)\n(\x00&]| en |\d|, 06))")
+
+
+def _paired(view: View, found: Found) -> None:
+    """Find the name that is joined to another: "Hugo en Annemiek"."""
+    for _, end in found.of("persoon"):
+        match = _AND.match(view.text, end)
+        if match is None:
+            continue
+        first = match["name"].split()[0].lower()
+        joined = match[0].strip()[0] != ","
+        if first in _FIRST or (joined and first not in _VOCABULARY and first not in _FUNCTION and not _known_place(first)):
+            if not is_street(match["name"]) and not _ORG_END.search(match["name"].lower()):
+                _add(view, found, *match.span("name"))
 
 
 # -- signatures ----------------------------------------------------------------------------------

@@ -33,17 +33,19 @@ _SENTENCE: Final = re.compile(r"(?:^|[.!?\n:]['\") ]{0,3})$")
 _ENDS: Final = either("streets.txt")
 _STREET_WORD: Final = re.compile(rf"(?:{_ENDS}|str)$")
 _NO_STREET: Final = words("nl.nostreet.txt")
-_PARTICLES: Final = frozenset("van de der den het 't ten ter te op aan in la le du des von zum zur 's en".split())
+_PARTICLES: Final = frozenset("van de der den het 't ten ter te la le du des von zum zur 's en".split())
+_NAMES: Final = words("names.first.txt") | words("names.last.txt") | words("nl.streetwords.txt")
+_FAMILIES: Final = words("names.last.txt")
 _LEADS: Final = frozenset("van de der den het 't".split())
 _SURE_ENDS: Final = ("straat", "laan", "weg", "plein", "kade", "dijk", "singel", "gracht", "steeg", "dreef", "plantsoen", "pad", "str", "hof", "boulevard", "allee", "markt")
 _NUMBER: Final = re.compile(
-    r",? ?(?:\(?(?:nr\.?|nummer|nrs\.?|huisnummer|no\.?|huisnr\.?|#) ?)?(?P<number>\d{1,5}(?: ?(?:[-/] ?)?(?:bis|hs|huis|[a-hA-H]|[IVX]{1,4}|[1-4](?=e?\b))(?![\w€%]))?(?:[-/]\d{1,4}(?!\w|[-/]))?)"
+    r"(?:,? ?\(?(?:nr\.?|nummer|nrs\.?|huisnummer|no\.?|huisnr\.?|#) ?| ?)(?P<number>\d{1,5}(?: ?(?:[-/] ?)?(?:bis|hs|huis|[a-hA-H]|[IVX]{1,4}|[1-4](?=e?\b))(?![\w€%]))?(?:[-/]\d{1,4}(?!\w|[-/]))?)"
     r"(?![\w€%]|[.,:/-]\d| ?(?:uur|u|euro|min|minuten|keer|x|jaar|jarige|mensen|man|personen|auto's|kinderen|meter|m|km|dagen|weken|maanden|januari|"
     r"februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december|jan|feb|mrt|apr|jun|jul|aug|sep|sept|okt|nov|dec|ton|miljoen|woningen|huizen|bomen)\b)",
     re.IGNORECASE,
 )
 _WITH_POSTCODE: Final = re.compile(
-    r"(?<!\w)(?P<name>(?:[A-Z][\w'-]{1,24} |(?:van|de|der|den|het|'t|op|aan) ){0,3}[A-Z][\w'-]{2,24}) (?P<number>\d{1,5}(?: ?-? ?[A-Za-z]\b|-\d{1,3})?)"
+    r"(?<!\w)(?P<name>(?:[A-Z][\w'-]{1,24} (?:(?:van|de|der|den|het|'t|op|aan) ){0,2}){0,3}[A-Z][\w'-]{2,24}) (?P<number>\d{1,5}(?: ?-? ?[A-Za-z]\b|-\d{1,3})?)"
     r"(?=,? ?\n?\d{4} ?[A-Z]{2}(?!\w))"
 )
 _LIVING: Final = re.compile(
@@ -94,10 +96,12 @@ def streets(view: View, found: Found) -> None:
 def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:
     word = view.words[index]
     bare = bool(re.fullmatch(_ENDS, word.lower))
+    if not numbered and (word.lower in _FAMILIES or word.lower in _PLACES or _DOUBLE.search(word.lower)):
+        return False
     if word.capital:
         if start == word.start and bare:
             # "Plein 12", "Markt 3"; but "Laan van Meerdervoort" needs no number.
-            return numbered or _end(view, index) > word.end
+            return (numbered and word.lower in _ALONE) or _end(view, index) > word.end
         if word.lower.endswith(_SURE_ENDS):
             return word.lower not in _VOCABULARY or numbered
         return word.lower not in _VOCABULARY and (numbered or not _at_start(view, start))
@@ -109,6 +113,12 @@ def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:
         return True
     before = view.lower[max(0, word.start - 8) : word.start]
     return bool(re.search(r"\b(?:aan|in|op|van|hoek|bij|langs) (?:de |het |'t )?$|\bde $", before))
+
+
+#: A family name of two parts: Boonstra-Dijk.
+_DOUBLE: Final = re.compile(rf"-(?:{_ENDS})$")
+#: Streets that are called like this and no more.
+_ALONE: Final = frozenset("markt plein kade singel gracht dijk laan weg dreef hof steeg allee brink".split())
 
 
 def _start(view: View, index: int) -> int:
@@ -125,6 +135,8 @@ def _start(view: View, index: int) -> int:
         if not (before.capital or before.lower in _PARTICLES):
             break
         if before.capital and before.lower in _FUNCTION and before.lower not in _PARTICLES:
+            break
+        if before.capital and _at_start(view, before.start) and before.lower not in _NAMES and gap == " " and len(before.text) > 2 and seen[index].lower not in _BARE:  # noqa: PLR2004
             break
         if named_place(before) and gap == " " and first == index and seen[index].lower not in _BARE:
             break
