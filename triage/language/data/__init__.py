@@ -17,6 +17,11 @@ def words(name: str) -> frozenset[str]:
     return frozenset(word for line in lines(name) for word in line.split())
 
 
+def ranked(name: str) -> list[str]:
+    """Give the words of a data file in their order, each once."""
+    return list(dict.fromkeys(word for line in lines(name) for word in line.split()))
+
+
 def either(name: str) -> str:
     """Give a pattern that matches each word of a data file, longest first."""
     return "|".join(map(re.escape, sorted(words(name), key=lambda word: (-len(word), word))))

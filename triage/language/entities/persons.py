@@ -19,7 +19,7 @@ _LAST: Final = words("names.last.txt")
 _RARE_FIRST: Final = words("names.first.rare.txt")
 _RARE_LAST: Final = words("names.last.rare.txt")
 _ORDINARY: Final = words("names.words.txt")
-_VOCABULARY: Final = words("nl.words.txt") | _ORDINARY
+_VOCABULARY: Final = words("language.nl.txt") | _ORDINARY
 _FUNCTION: Final = words("nl.function.txt")
 _TITLES: Final = words("nl.titles.txt")
 _STRONG: Final = words("nl.titles.strong.txt")
@@ -177,7 +177,7 @@ def _organisation(view: View, index: int) -> int:
 
 _ORG_END: Final = re.compile(
     r"(?:school|college|ziekenhuis|park|brug|kerk|hal|bad|stadion|arena|huis|kamp|plein|bos|tunnel|bakkerij|transport|bouw|techniek|museum|theater|coöperatie|cooperatie|vereniging|stichting|kwekerij|commissie|"
-    r"raad|bureau|kantoor|redactie|bedrijf|club|partij|fractie|winkel|shop|zorg|groep|fonds|dienst|centrum|winkels)$"
+    r"raad|bureau|kantoor|redactie|bedrijf|club|partij|fractie|winkel|shop|zorg|groep|fonds|dienst|brigade|centrum|winkels)$"
 )
 
 
@@ -448,7 +448,7 @@ _PERSONAL: Final = re.compile(
     r"van (?:de \w+|het \w+|hiernaast|nr|nummer|beneden|boven|burgerzaken))\b"
 )
 #: First names that alone are nearly always something else, however they are written.
-_NEVER_ALONE: Final = frozenset("wil can ton wei mien tiny mark adem funda mei faith max dick boy storm tiny ad".split())
+_NEVER_ALONE: Final = frozenset("wil can ton frans wei mien tiny mark adem funda mei faith max dick boy storm tiny ad".split())
 
 
 def _is_part(view: View, word: Word) -> bool:
@@ -466,7 +466,7 @@ def _is_part(view: View, word: Word) -> bool:
 _ORG_BEFORE: Final = frozenset(
     "basisschool school stichting café cafe restaurant hotel camping sint st heilige brasserie eetcafé cafetaria snackbar bakkerij slagerij "
     "kapsalon boekhandel garage firma storm orkaan hond hondje kat poes kater katje konijn paard pony schip boot ms theater huize villa zorgcentrum verpleeghuis "
-    "prins prinses koning koningin keizer paus sporthal zwembad kasteel radio tc vv sv fc hc wsv kv obs cbs rkbs kwekerij hoveniersbedrijf manege winkelcentrum zonnepark buurthuis wijkcentrum flat complex hofje tuinpark speeltuin".split()
+    "prins prinses koning koningin keizer paus sporthal zwembad kasteel radio gebr firma tc vv sv fc hc wsv kv obs cbs rkbs kwekerij hoveniersbedrijf manege winkelcentrum zonnepark buurthuis wijkcentrum flat complex hofje tuinpark speeltuin".split()
 )
 
 

@@ -150,7 +150,7 @@ def _start(view: View, index: int) -> int:
     return seen[first].start if seen[first].capital or first == index else seen[index].start
 
 
-_VOCABULARY: Final = words("nl.words.txt")
+_VOCABULARY: Final = words("language.nl.txt")
 _BARE: Final = words("streets.txt")
 _FUNCTION: Final = words("nl.function.txt")
 _TITLES: Final = frozenset("dr ds mr st prof burg ir ing gen pres pastoor past kon pr kard jhr mgr adm".split())
