@@ -63,7 +63,7 @@ Sion; Hingen; Graaf; Leunen; Appel; Meeuwen; Helden; Klimmen; Herten; Opende; Ze
 AMBIGUOUS = """
 Aalst; Akert; Alem; Alphen; Altena; Annen; Assen; Asten; Axel; Baak; Balk; Bant; Beek; Beers; Beets;
 Berg; Bergen; Best; Blije; Boekel; Boekend; Borger; Born; Brand; Brakel; Buchten; Buren; Dalem;
-Dalen; Darp; Deest; Dieren; Donk; Doorn; Dorst; Driel; Duiven; Echt; Ee; Eede; Een; Elden; Elsen;
+Dalen; Darp; Deest; Dieren; Donk; Doorn; Dorst; Driel; Duiven; Echt; Ee; Eede; Elden; Elsen;
 Elst; Ens; Enter; Epen; Erp; Esch; Etten; Gastel; Gees; Gemert; Gieten; Glimmen; Goes; Goor; Graft;
 Grave; Halle; Halfweg; Hank; Haps; Haren; Hasselt; Heel; Heeg; Hees; Heide; Hoek; Hoeven;
 Hoorn; Horst; Houten; Huizen; Hulst; Hulsen; Ingen; Kampen; Kapelle; Kessel; Krakeel; Laar;

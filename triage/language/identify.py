@@ -7,7 +7,7 @@ clearly. Frisian is told apart; dialects of Dutch and the language of the street
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from math import log
@@ -78,14 +78,17 @@ def _learn(lang: str) -> _Words:
 _WORDS: Final[dict[str, _Words]] = {lang: _learn(lang) for lang in LANGUAGES}
 _DUTCH: Final = frozenset(_WORDS[DEFAULT])
 #: Dutch words so common that in another language they mean little, whatever they mean there.
-_SHARED: Final = 1.5
-_FOREIGN: Final = frozenset(
-    word
-    for lang in _LATIN
-    if lang != DEFAULT
-    for word, found in _WORDS[lang].items()
-    if len(word) > 1 and found > _WORDS[DEFAULT].get(word, _LEAST) + _SHARED
-)
+_SHARED: Final = 2.0
+_LANGS_OF: Final[dict[str, list[str]]] = defaultdict(list)
+for _lang in _LATIN[1:]:
+    for _word, _found in _WORDS[_lang].items():
+        if len(_word) > 1 and _found > _WORDS[DEFAULT].get(_word, _LEAST) + _SHARED:
+            _LANGS_OF[_word].append(_lang)
+_FOREIGN: Final = frozenset(_LANGS_OF)
+#: A text with this many Dutch words for each foreign one is Dutch without a closer look.
+_DUTCH_ENOUGH: Final = 2
+#: How many languages are looked at closely, besides Dutch.
+_CANDIDATES: Final = 3
 
 
 def identify(text: str, tokens: Sequence[str]) -> str:
@@ -95,9 +98,14 @@ def identify(text: str, tokens: Sequence[str]) -> str:
     'en'
     """
     strange = not text.isascii() and _STRANGE.search(text)
-    if not strange and _FOREIGN.isdisjoint(tokens):
-        known = _DUTCH.intersection(tokens)
-        if len(known) >= _KNOWN_SHARE * len(set(tokens)) or len(tokens) <= _FEW:
+    foreign: frozenset[str] = frozenset()
+    if not strange:
+        foreign = _FOREIGN.intersection(tokens)
+        known = len(_DUTCH.intersection(tokens))
+        if foreign:
+            if known >= _DUTCH_ENOUGH * len(foreign):
+                return DEFAULT
+        elif known >= _KNOWN_SHARE * len(tokens) or len(tokens) <= _FEW:
             return DEFAULT
     if strange and _OTHER_SCRIPT.search(text) and (languages := _by_script(text)):
         if languages is _CYRILLIC and (telling := _TELLING.search(text)):
@@ -106,7 +114,7 @@ def identify(text: str, tokens: Sequence[str]) -> str:
     words = _plain(tokens)
     if not words or (len(words) == 1 and not strange):
         return DEFAULT
-    return _latin(words)
+    return _latin(words, foreign)
 
 
 def _plain(tokens: Sequence[str]) -> list[str]:
@@ -126,9 +134,13 @@ def _by_script(text: str) -> tuple[str, ...]:
     return ()
 
 
-def _latin(words: Sequence[str]) -> str:
-    scores = {lang: _score(lang, words) for lang in _LATIN}
-    best = max(_LATIN, key=lambda lang: scores[lang])
+def _latin(words: Sequence[str], foreign: frozenset[str]) -> str:
+    languages: Sequence[str] = _LATIN
+    if foreign:
+        votes = Counter(lang for word in foreign for lang in _LANGS_OF[word])
+        languages = (DEFAULT, *(lang for lang, _ in votes.most_common(_CANDIDATES)))
+    scores = {lang: _score(lang, words) for lang in languages}
+    best = max(languages, key=lambda lang: scores[lang])
     if best == DEFAULT:
         return DEFAULT
     margin = _FRISIAN_MARGIN if best == FRISIAN else _MARGIN

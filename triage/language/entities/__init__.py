@@ -77,7 +77,7 @@ def _hint_of_word(word: str, lower: str) -> int:
     found = 0
     if is_street(lower):
         found |= STREET
-    if is_place(lower):
+    if is_place(word, lower):
         found |= PLACE
     if is_name(word):
         found |= NAME

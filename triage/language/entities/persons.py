@@ -79,16 +79,16 @@ _SHORTEST: Final = 3
 def is_name(word: str) -> bool:
     """Say whether a word may be, or start, the name of a person, or is a cue for one."""
     lower = word.lower()
-    if lower in _FIRST or lower in _CUES or lower in _STRONG:
+    if lower in _CUES or lower in _STRONG or (lower in _FIRST and lower not in _VOCABULARY):
         return True
-    return word[0].isupper() and (lower in _LAST or lower in _RARE_FIRST or lower in _RARE_LAST)
+    return word[0].isupper() and (lower in _FIRST or lower in _LAST or lower in _RARE_FIRST or lower in _RARE_LAST)
 
 
 _CUES: Final = frozenset(
     "naam namme heet heette hjit genaamd name tav t.a.v tnv t.n.v namens mvg m.v.g gr grt grtz groet groeten groetjes groetje groetnis "
     "groetn hoogachtend liefs regards cheers sincerely grüßen grüße mfg cordialement saygılarımla pozdrawiam saludos "
     "heiße appelle llamo nombre adım ismim nazywam imię numesc chiamo звати зовут afzender contactpersoon melder getekend greetz "
-    "voornaam achternaam bvd aanvrager bedankt dank thanks dankjewel dankuwel merci danke повагою jestem spreekt hier tank tankewol xx xxx".split()
+    "voornaam achternaam bvd aanvrager danke повагою tankewol xx xxx".split()
 )
 
 

@@ -113,7 +113,7 @@ _TIME_WORDS: Final = frozenset(
     [name for name in _DAYS if len(name) > 2]  # noqa: PLR2004
     + [f"{day}{part}" for day in _DAYS if len(day) > 2 for part in _PARTS.split("|")]  # noqa: PLR2004
     + [f"{day}s{part}" for day in _DAYS for part in _PARTS.split("|")]
-    + "geleden terug half kwart over binnen uur weekend weekeinde week maand jaar".split()
+    + "geleden half kwart uur weekend weekeinde vorige volgende afgelopen komende aankomende dagen weken minuten maanden".split()
 )
 
 

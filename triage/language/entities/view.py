@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from triage.reading import PSEUDONYM
 
@@ -28,8 +28,7 @@ _DROPPED: Final = frozenset({"Mn", "Me", "Cf", "Cc", "Cs"})
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a view: its letters, in lower case too, and where it stands."""
 
     text: str
