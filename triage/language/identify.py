@@ -46,7 +46,7 @@ _UKRAINIAN: Final = "іїєґ"
 #: Letters that of the Cyrillic languages only Ukrainian has, or only Russian.
 _TELLING: Final = re.compile(f"[{_UKRAINIAN}ыэё]", re.IGNORECASE)
 #: Letters of scripts and languages that no Dutch word has.
-_STRANGE: Final = re.compile("[ąćęłńśźżğışăâșțţãõåæøñßčřžšđőűůýě\u0370-\u1fff\u3040-\ud7af¿¡]", re.IGNORECASE)
+_STRANGE: Final = re.compile("[ąćęłńśźżğışăâșțţãõåæøñßčřžšđőűůýěĄĆĘŁŃŚŹŻĞİŞĂÂȘȚŢÃÕÅÆØÑČŘŽŠĐŐŰŮÝĚ\u0370-\u1fff\u3040-\ud7af¿¡]")
 _SCRIPT_SHARE: Final = 0.3
 #: Where more of the words are unknown to Dutch, the letters are asked.
 _KNOWN_SHARE: Final = 0.4

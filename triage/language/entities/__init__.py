@@ -14,7 +14,7 @@ from triage.language.entities.found import ENTITY_LIMIT, Found
 from triage.language.entities.links import hidden_mail, links
 from triage.language.entities.numbers import long_numbers, numbers, spoken
 from triage.language.entities.persons import is_name, persons
-from triage.language.entities.places import is_place, is_street, places, streets
+from triage.language.entities.places import addresses, is_place, is_street, places, streets
 from triage.language.entities.roads import roads, stations
 from triage.language.entities.times import is_time_word, times
 from triage.language.entities.view import look
@@ -114,8 +114,10 @@ def find(text: str, hints: int = ALL, *, at: datetime | None = None) -> tuple[En
         numbers(view, found)
     if hints & SPOKEN:
         spoken(view, found)
-    if hints & STREET or hints & NUMBER:
+    if hints & STREET:
         streets(view, found)
+    if hints & NUMBER:
+        addresses(view, found)
     if hints & STATION:
         stations(view, found)
     if hints & TIME:

@@ -102,13 +102,26 @@ _CUE_WIDTH: Final = 40
 
 def numbers(view: View, found: Found) -> None:
     """Find the numbers of a text that has digits."""
-    _accounts(view, found)
-    _service_numbers(view, found)
-    _cases(view, found)
-    _telephones(view, found)
-    _amounts(view, found)
-    _plates(view, found)
-    _postcodes(view, found)
+    many = len(_DIGIT.findall(view.text))
+    if many >= _LEAST_DIGITS["bsn"]:
+        _accounts(view, found)
+        _service_numbers(view, found)
+    if many >= _LEAST_DIGITS["nummer"]:
+        _cases(view, found)
+        _telephones(view, found)
+    if many and _MONEY.search(view.lower):
+        _amounts(view, found)
+    if many and (many >= _LEAST_DIGITS["nummer"] or _PLATE_HINT.search(view.lower)):
+        _plates(view, found)
+    if many >= _LEAST_DIGITS["postcode"]:
+        _postcodes(view, found)
+
+
+_DIGIT: Final = re.compile(r"\d")
+#: A text with fewer digits holds none of these.
+_LEAST_DIGITS: Final = {"nummer": 3, "postcode": 4, "bsn": 6}
+_MONEY: Final = re.compile(r"€|eur|piek|,[-=]")
+_PLATE_HINT: Final = re.compile(r"-\d|\d-|kentek|plaat|plate|kennz|plaka")
 
 
 def spoken(view: View, found: Found) -> None:
@@ -277,6 +290,8 @@ def _is_amount(view: View, start: int) -> bool:
 
 def long_numbers(view: View, found: Found) -> None:
     """Keep as ``nummer`` what has the shape of a case, or seven digits and no other meaning."""
+    if len(_DIGIT.findall(view.text)) < _LEAST_DIGITS["postcode"]:
+        return
     for match in _CASE_SHAPE.finditer(view.text):
         if not _SPAN_OF_YEARS.fullmatch(match[0]) and not _is_thing(view, match.start()):
             found.add("nummer", *match.span())

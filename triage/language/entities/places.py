@@ -77,10 +77,20 @@ def named_place(word: Word) -> bool:
     return any(name == word.lower and not unsure for _, name, _, unsure in _PLACES.get(word.lower, ()))
 
 
+def addresses(view: View, found: Found) -> None:
+    """Find addresses in a text with digits, whatever the street is called."""
+    if _FOUR_DIGITS.search(view.text):
+        for match in _WITH_POSTCODE.finditer(view.text):
+            found.add("straat", *match.span(), match[0])
+    for match in _LIVING.finditer(view.text):
+        found.add("straat", match.start("name"), match.end(), view.text[match.start("name") : match.end()])
+
+
+_FOUR_DIGITS: Final = re.compile(r"\d{4}")
+
+
 def streets(view: View, found: Found) -> None:
     """Find streets with their house numbers."""
-    for match in _WITH_POSTCODE.finditer(view.text):
-        found.add("straat", *match.span(), match[0])
     for index, word in enumerate(view.words):
         if not _STREET_WORD.search(word.lower):
             continue
@@ -95,8 +105,6 @@ def streets(view: View, found: Found) -> None:
             continue
         until = number.end("number") if number else end
         found.add("straat", start, until, " ".join(view.text[start:until].split()))
-    for match in _LIVING.finditer(view.text):
-        found.add("straat", match.start("name"), match.end(), view.text[match.start("name") : match.end()])
 
 
 def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:

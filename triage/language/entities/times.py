@@ -109,24 +109,45 @@ def is_time_word(lower: str) -> bool:
     return lower in _WORDS or lower in _TIME_WORDS
 
 
-_TIME_WORDS: Final = frozenset(
+_TIME_DAYS: Final = frozenset(
     [name for name in _DAYS if len(name) > 2]  # noqa: PLR2004
-    + [f"{day}{part}" for day in _DAYS if len(day) > 2 for part in _PARTS.split("|")]  # noqa: PLR2004
-    + [f"{day}s{part}" for day in _DAYS for part in _PARTS.split("|")]
-    + "geleden half kwart uur weekend weekeinde vorige volgende afgelopen komende aankomende dagen weken minuten maanden".split()
+    + [f"{day}{join}{part}" for day in _DAYS if len(day) > 2 for join in ("", "s") for part in _PARTS.split("|")]  # noqa: PLR2004
+)
+_TIME_WORDS: Final = _TIME_DAYS | frozenset(
+    "geleden half kwart uur weekend weekeinde vorige volgende afgelopen komende aankomende dagen weken minuten maanden".split()
 )
 
 
 def times(view: View, found: Found, at: datetime | None) -> None:
     """Find dates and times; ``at`` (aware) is when the post was written."""
     moment = at.astimezone(ZONE) if at else None
-    _dates(view, found, moment)
-    _words(view, found, moment)
-    _agos(view, found, moment)
-    _clocks(view, found)
+    known = {_CLASSES[word.lower] for word in view.words if word.lower in _CLASSES}
+    digits = bool(_DIGIT.search(view.text))
+    if digits:
+        _dates(view, found, moment, named="month" in known)
+    if "day" in known or "lead" in known or "word" in known:
+        _words(view, found, moment)
+    if "unit" in known:
+        _agos(view, found, moment)
+    if digits or "hour" in known or "unit" in known:
+        _clocks(view, found, digits=digits)
 
 
-def _dates(view: View, found: Found, moment: datetime | None) -> None:
+_DIGIT: Final = re.compile(r"\d")
+
+
+#: What a word may be a part of.
+_CLASSES: Final[dict[str, str]] = {
+    **dict.fromkeys("half kwart over voor".split(), "hour"),
+    **dict.fromkeys(_UNITS, "unit"),
+    **dict.fromkeys("vorige afgelopen volgende komende aankomende deze dit verleden".split(), "lead"),
+    **dict.fromkeys(_WORDS, "word"),
+    **dict.fromkeys(_TIME_DAYS, "day"),
+    **dict.fromkeys(_MONTHS, "month"),
+}
+
+
+def _dates(view: View, found: Found, moment: datetime | None, *, named: bool) -> None:
     lower = view.lower
     for match in _NUMERIC.finditer(lower):
         if match["Y"]:
@@ -135,14 +156,14 @@ def _dates(view: View, found: Found, moment: datetime | None) -> None:
             value = _iso(_year(match["y"]), int(match["m"]), int(match["d"]))
         if value:
             _add_date(view, found, match.span(), value)
-    for match in _LONG.finditer(lower):
+    for match in _LONG.finditer(lower) if named else ():
         month, day = _MONTHS[match["m"]], int(match["d"])
         year = _year(match["y"]) if match["y"] else _nearest_year(moment, month, day)
         value = _iso(year, month, day) if year else f"--{month:02}-{day:02}"
         if value:
             end = match.end() - (lower[match.end() - 1] == "." and not match["m"] in lower[match.end() - 6 : match.end() - 1])
             _add_date(view, found, (match.start(), end), value)
-    for match in _MONTH_YEAR.finditer(lower):
+    for match in _MONTH_YEAR.finditer(lower) if named else ():
         found.add("datum", *match.span(), f"{match['y']}-{_MONTHS[match['m']]:02}")
     for match in _SHORT.finditer(lower):
         if _SHORT_CUE.search(lower[max(0, match.start() - 12) : match.start()]) or _is_birth(view, match.start()):
@@ -284,9 +305,9 @@ def _shifted(moment: datetime, minutes: int, unit: str, number: int, kind: str) 
     return then.isoformat(timespec="minutes") if kind == "tijd" else then.date().isoformat()
 
 
-def _clocks(view: View, found: Found) -> None:
+def _clocks(view: View, found: Found, *, digits: bool) -> None:
     lower = view.lower
-    for match in _CLOCK.finditer(lower):
+    for match in _CLOCK.finditer(lower) if digits else ():
         before = lower[max(0, match.start() - 14) : match.start()]
         hour = match["h"] or match["h2"] or match["h3"]
         minute = match["m"] or match["m2"] or "0"
