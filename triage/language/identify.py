@@ -46,7 +46,9 @@ _UKRAINIAN: Final = "іїєґ"
 #: Letters that of the Cyrillic languages only Ukrainian has, or only Russian.
 _TELLING: Final = re.compile(f"[{_UKRAINIAN}ыэё]", re.IGNORECASE)
 #: Letters of scripts and languages that no Dutch word has.
-_STRANGE: Final = re.compile("[ąćęłńśźżğışăâșțţãõåæøñßčřžšđőűůýěĄĆĘŁŃŚŹŻĞİŞĂÂȘȚŢÃÕÅÆØÑČŘŽŠĐŐŰŮÝĚ\u0370-\u1fff\u3040-\ud7af¿¡]")
+_STRANGE: Final = re.compile(
+    "[ąćęłńśźżğışăâșțţãõåæøñßčřžšđőűůýěĄĆĘŁŃŚŹŻĞİŞĂÂȘȚŢÃÕÅÆØÑČŘŽŠĐŐŰŮÝĚ\u0370-\u1fff\u3040-\ud7af¿¡]"
+)
 _SCRIPT_SHARE: Final = 0.3
 #: Where more of the words are unknown to Dutch, the letters are asked.
 _KNOWN_SHARE: Final = 0.4
@@ -123,7 +125,9 @@ def _plain(tokens: Sequence[str]) -> list[str]:
 
 
 #: What every language writes alike.
-_COMMON: Final = frozenset("ok bus tram metro park test info website online app internet gsm sms wifi".split())
+_COMMON: Final = frozenset(
+    "ok bus tram metro park test info website online app internet gsm sms wifi".split()
+)
 
 
 def _by_script(text: str) -> tuple[str, ...]:
@@ -147,7 +151,11 @@ def _latin(words: Sequence[str], foreign: frozenset[str]) -> str:
     if scores[best] < scores[DEFAULT] + margin:
         return DEFAULT
     own = sum(word in _WORDS[best] and word not in _DUTCH for word in words)
-    if own < min(_FEW, len(words)) and len(words) > 1 and scores[best] < scores[DEFAULT] + 3 * margin:
+    if (
+        own < min(_FEW, len(words))
+        and len(words) > 1
+        and scores[best] < scores[DEFAULT] + 3 * margin
+    ):
         return DEFAULT
     return best
 
@@ -177,7 +185,10 @@ def _grams(lang: str) -> tuple[Mapping[str, Mapping[str, float]], Mapping[str, f
             pair: {letter: log(n / (sum(after.values()) + _SMOOTH)) for letter, n in after.items()}
             for pair, after in counts.items()
         },
-        {pair: log(_SMOOTH / (sum(after.values()) + _SMOOTH) / _LETTERS) for pair, after in counts.items()},
+        {
+            pair: log(_SMOOTH / (sum(after.values()) + _SMOOTH) / _LETTERS)
+            for pair, after in counts.items()
+        },
     )
 
 

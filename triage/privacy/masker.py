@@ -134,9 +134,7 @@ class Masker:
                     found.append(("persoon", *match.span(), _plain(name)))
         held = [match.span() for match in PSEUDONYM.finditer(text)]
         return sorted(
-            item
-            for item in found
-            if all(item[2] <= start or end <= item[1] for start, end in held)
+            item for item in found if all(item[2] <= start or end <= item[1] for start, end in held)
         )
 
     def _pseudonym(self, kind: str, key: str) -> str:

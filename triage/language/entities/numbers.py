@@ -66,9 +66,7 @@ _PLATE_CUE: Final = re.compile(
     r"kentek|nummerplaat|\b(?:auto|wagen|busje|bus|bestel\w*|scooter|motor|brommer|golf|polo|opel|"
     r"bmw|audi|fiat|seat|peugeot|renault|toyota|volvo|tesla|mercedes|plaat|caravan|aanhanger|kent)\b"
 )
-_MONTHS: Final = frozenset(
-    "jan feb mrt maa apr mei jun jul aug sep okt nov dec".split()
-)
+_MONTHS: Final = frozenset("jan feb mrt maa apr mei jun jul aug sep okt nov dec".split())
 _POSTCODE: Final = re.compile(r"(?<![\w.,:/-])[1-9]\d{3}[ -]{0,2}[A-Za-z]{2}(?![\w-])")
 _NO_POSTCODE: Final = words("nl.two.txt")
 _ONLY_FIGURES: Final = re.compile(r"postcode(?:gebied)?\W{1,3}(?:is )?(?P<code>[1-9]\d{3})(?!\d)")
@@ -305,7 +303,9 @@ def long_numbers(view: View, found: Found) -> None:
         found.add("nummer", start, end)
 
 
-_LIST: Final = re.compile(r"\d{1,2}(?:[ /-]{1,2}\d{1,2}){3,20}|(?:19|20)\d\d(?:[ /-]{1,3}(?:19|20)\d\d)+")
+_LIST: Final = re.compile(
+    r"\d{1,2}(?:[ /-]{1,2}\d{1,2}){3,20}|(?:19|20)\d\d(?:[ /-]{1,3}(?:19|20)\d\d)+"
+)
 
 
 def _is_list(said: str) -> bool:

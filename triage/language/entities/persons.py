@@ -32,7 +32,9 @@ _PARTICLES: Final = frozenset(
     "vd v.d v/d y e af o".split()
 )
 #: Particles that may start a family name on their own.
-_LEADS: Final = frozenset("van de den der 't ter ten te el al ben bin ait aït da dos di du la le von vd abu abou oude".split())
+_LEADS: Final = frozenset(
+    "van de den der 't ter ten te el al ben bin ait aït da dos di du la le von vd abu abou oude".split()
+)
 #: Particles that lead on in the middle of a name only: Jan in 't Veld, Scholten op Reimer.
 _MIDDLE: Final = frozenset("in op aan".split())
 _PARTICLE: Final = r"(?:van|de|den|der|het|'t|ter|ten|te|op|aan|in|'s|el|al|ben|bin|a[iï]t|da|dos|di|du|la|le|von|vd|v\.d\.|v/d|Van|De|Den|Der|'T|Ter|Ten|Te|El|Al|Ben|Bin|A[iï]t|Da|Dos|Di|Du|La|Le|Von|Op|In|Oude|Vd)"
@@ -45,7 +47,9 @@ _INITIALS: Final = re.compile(
 _SPACED_INITIALS: Final = re.compile(
     rf"(?<![\w.@/-])(?:[A-Z] ){{1,3}}(?P<name>(?:(?:van|de|den|der|het|'t|ter|ten|te|el|al) ){{0,3}}{_CAPITAL})(?!\w)"
 )
-_INITIALS_BEHIND: Final = re.compile(rf"(?<![\w.@/-])(?P<name>(?:{_PARTICLE} ){{0,3}}{_CAPITAL}), ?(?:[A-Z]\. ?){{1,5}}(?!\w)")
+_INITIALS_BEHIND: Final = re.compile(
+    rf"(?<![\w.@/-])(?P<name>(?:{_PARTICLE} ){{0,3}}{_CAPITAL}), ?(?:[A-Z]\. ?){{1,5}}(?!\w)"
+)
 #: "Ridvan K." as newspapers write.
 _LAST_INITIAL: Final = re.compile(rf" [{_UPPER}]\.(?!\w)")
 #: How family names end in many countries; a capitalised unknown word that does is one.
@@ -59,7 +63,9 @@ _INTRO: Final = re.compile(
     r"genaamd|genoemd|luistert naar de naam|onder de naam|met de naam|op naam van|ten name van|t\.?n\.?v\.?|t\.?a\.?v\.?|ter attentie van|namens|contact met|vragen naar|vraag naar|verdachte|vermiste?|spreekt u met|u spreekt met|je spreekt met|met mij,|hier(?: is)?|dit is|"
     r"my name is|my name's|i am called|name:|mein name ist|ich heiße|je m'appelle|je suis|mon nom est|me llamo|mi nombre es|benim adım|adım|ismim|nazywam się|mam na imię|jestem|mă numesc|ma numesc|mi chiamo|мене звати|меня зовут) ?"
 )
-_SURE_INTRO: Final = re.compile(r"naam|namme|heet|heette|hjit|\bname\b|heiße|appelle|nombre|llamo|adım|ismim|nazywam|imię|numesc|chiamo|звати|зовут|genaamd|t\.?n\.?v|t\.?a\.?v|attentie|spreekt")
+_SURE_INTRO: Final = re.compile(
+    r"naam|namme|heet|heette|hjit|\bname\b|heiße|appelle|nombre|llamo|adım|ismim|nazywam|imię|numesc|chiamo|звати|зовут|genaamd|t\.?n\.?v|t\.?a\.?v|attentie|spreekt"
+)
 _WEAK_CUE: Final = re.compile(
     r"(?:^|[^\w])(?:met|van|aan|door|voor|bij|bel|belde|app|mail|sprak|vraag|vroeg|zei|zegt|volgens|naar|mis|zoek|zoeken|vind|via|beste|lieve|hoi|hallo|hey|dag|geachte|dear|hi|cc|tav|ik ben|i am|i'm|en|&|groet|groetjes|groeten|jarig|"
     r"feliciteer|bedankt|dank|dankzij|namens|over|tegen|help|kent|ken|mijn|onze|hun|haar|die|onzen|ons|ús|us|oan|fan|foar|tsjin|met onze|van onze|was|is|heeft|had|deed|reageerde|schreef|schrijft|meldde|meldt|vertelde|vertelt) $"
@@ -70,7 +76,9 @@ _SIGNOFF: Final = re.compile(
 _LINE_NAME: Final = re.compile(
     rf"(?:{_PARTICLE} ){{0,3}}{_CAPITAL}(?:(?: |-| - )(?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,3}}"
 )
-_LOWER_NAME: Final = re.compile(r"[^\W\d_]{2,20}(?:['-][^\W\d_]{2,20})?(?:(?: (?:van|de|den|der|'t|ter|ten|te|el|al|v\.?d\.?)){0,3} [^\W\d_]{2,20})?")
+_LOWER_NAME: Final = re.compile(
+    r"[^\W\d_]{2,20}(?:['-][^\W\d_]{2,20})?(?:(?: (?:van|de|den|der|'t|ter|ten|te|el|al|v\.?d\.?)){0,3} [^\W\d_]{2,20})?"
+)
 _AROUND: Final = re.compile(r"[ \n]*(?:$|[,.;:!?()/\n|&\x00-]|\d|en |06)")
 _LONGEST_LINE: Final = 48
 _SHORTEST: Final = 3
@@ -81,7 +89,9 @@ def is_name(word: str) -> bool:
     lower = word.lower()
     if lower in _CUES or lower in _STRONG or (lower in _FIRST and lower not in _VOCABULARY):
         return True
-    return word[0].isupper() and (lower in _FIRST or lower in _LAST or lower in _RARE_FIRST or lower in _RARE_LAST)
+    return word[0].isupper() and (
+        lower in _FIRST or lower in _LAST or lower in _RARE_FIRST or lower in _RARE_LAST
+    )
 
 
 _CUES: Final = frozenset(
@@ -121,7 +131,9 @@ def _protect(view: View, found: Found) -> None:
                 continue
             end = seen[index + length - 1].end
             said = view.lower[word.start : end]
-            if said in _ORGS or (said in _PUBLIC and (length > 1 or not _has_first_name(view, index))):
+            if said in _ORGS or (
+                said in _PUBLIC and (length > 1 or not _has_first_name(view, index))
+            ):
                 found.add(STAYS, word.start, end)
                 break
         else:
@@ -167,8 +179,15 @@ def _organisation(view: View, index: int) -> int:
         if gap not in {" ", " & ", "-"}:
             return 0
         if gap == " & " and following.capital and step > 0:
-            return following.end if following.lower not in _FIRST and seen[index].lower not in _FIRST else 0
-        if following.capital and (_ORG_END.search(following.lower) or (following.lower in _ORG_WORDS and following.lower not in _LAST)):
+            return (
+                following.end
+                if following.lower not in _FIRST and seen[index].lower not in _FIRST
+                else 0
+            )
+        if following.capital and (
+            _ORG_END.search(following.lower)
+            or (following.lower in _ORG_WORDS and following.lower not in _LAST)
+        ):
             return following.end
         if not following.capital and following.lower not in _PARTICLES:
             return 0
@@ -210,7 +229,11 @@ def _initialled(view: View, found: Found) -> None:
             _add(view, found, *match.span())
     for match in _INITIALS_BEHIND.finditer(view.text):
         last = match["name"].split()[-1].lower()
-        if last in _LAST or last in _RARE_LAST or (last not in _VOCABULARY and not _known_place(last)):
+        if (
+            last in _LAST
+            or last in _RARE_LAST
+            or (last not in _VOCABULARY and not _known_place(last))
+        ):
             _add(view, found, *match.span())
 
 
@@ -235,18 +258,28 @@ def _introduced(view: View, found: Found) -> None:
         end = _name_end(view, index, sure=sure)
         if end:
             _add(view, found, word.start, end)
-        elif sure and not word.capital and (_may_be_lower_name(view, index) if _OWN.search(match[0]) else word.lower in _FIRST - _VOCABULARY):
+        elif (
+            sure
+            and not word.capital
+            and (
+                _may_be_lower_name(view, index)
+                if _OWN.search(match[0])
+                else word.lower in _FIRST - _VOCABULARY
+            )
+        ):
             _add(view, found, word.start, _lower_end(view, index))
 
 
-_OWN: Final = re.compile(r"naam|namme|noam|ik heet|name|appelle|heiße|llamo|adım|ismim|nazywam|numesc|chiamo")
+_OWN: Final = re.compile(
+    r"naam|namme|noam|ik heet|name|appelle|heiße|llamo|adım|ismim|nazywam|numesc|chiamo"
+)
 
 
 def _may_be_lower_name(view: View, index: int) -> bool:
     word = view.words[index]
-    return (word.lower not in _VOCABULARY and word.lower not in _FUNCTION and len(word.text) > 1) or (
-        word.lower in _FIRST and word.lower not in _FUNCTION
-    )
+    return (
+        word.lower not in _VOCABULARY and word.lower not in _FUNCTION and len(word.text) > 1
+    ) or (word.lower in _FIRST and word.lower not in _FUNCTION)
 
 
 def _lower_end(view: View, index: int) -> int:
@@ -259,11 +292,20 @@ def _lower_end(view: View, index: int) -> int:
         word = seen[step]
         if word.lower in _LEADS and particles < 3:  # noqa: PLR2004
             particles += 1
-        elif word.lower in _LAST or word.lower in _RARE_LAST or (particles and word.lower not in _VOCABULARY):
+        elif (
+            word.lower in _LAST
+            or word.lower in _RARE_LAST
+            or (particles and word.lower not in _VOCABULARY)
+        ):
             if word.lower in _FUNCTION or (not particles and word.lower in _VOCABULARY):
                 break
             return word.end
-        elif word.lower not in _VOCABULARY and not particles and len(word.text) > 3 and not named_place(word):  # noqa: PLR2004
+        elif (
+            word.lower not in _VOCABULARY
+            and not particles
+            and len(word.text) > 3
+            and not named_place(word)
+        ):  # noqa: PLR2004
             return word.end
         else:
             break
@@ -272,7 +314,9 @@ def _lower_end(view: View, index: int) -> int:
 
 
 #: Who somebody is, not what they are called.
-_ROLE: Final = re.compile(r"(?:manager|voorzitter|directeur|wethouder|burgemeester|minister|president|officier|ambtenaar|medewerk\w+|redacteur)$")
+_ROLE: Final = re.compile(
+    r"(?:manager|voorzitter|directeur|wethouder|burgemeester|minister|president|officier|ambtenaar|medewerk\w+|redacteur)$"
+)
 
 
 def _titled(view: View, found: Found) -> None:
@@ -298,7 +342,12 @@ def _lower_titled(view: View, index: int) -> tuple[int, int] | None:
     """Give the family name in lower case that stands after a title: mevrouw de groot."""
     seen = view.words
     at = index
-    while at < len(seen) - 1 and seen[at].lower in _LEADS and at - index < 3 and view.text[seen[at].end : seen[at + 1].start] == " ":  # noqa: PLR2004
+    while (
+        at < len(seen) - 1
+        and seen[at].lower in _LEADS
+        and at - index < 3
+        and view.text[seen[at].end : seen[at + 1].start] == " "
+    ):  # noqa: PLR2004
         at += 1
     word = seen[at]
     if word.capital or word.lower in _FUNCTION:
@@ -319,18 +368,33 @@ def _signed(view: View, found: Found) -> None:
     """Find the name after a greeting at the end of a text, or of a line."""
     for match in _SIGNOFF.finditer(view.lower):
         start = match.end()
-        if match["gap"].strip(" ") == "" and match[0].strip() in {"best", "tank", "thanks", "x", "moi"}:
+        if match["gap"].strip(" ") == "" and match[0].strip() in {
+            "best",
+            "tank",
+            "thanks",
+            "x",
+            "moi",
+        }:
             continue
         named = _initial_name(view, start) or _LINE_NAME.match(view.text, start)
         if named:
             end = _signature_end(view, start, named.end())
             first = named[0].split()[0].lower().rstrip(".")
-            if end and first not in _FUNCTION - {"groot", "is"} and not _is_sentence(view, named.end(), match["gap"]) and not _is_group(view, start, end):
+            if (
+                end
+                and first not in _FUNCTION - {"groot", "is"}
+                and not _is_sentence(view, named.end(), match["gap"])
+                and not _is_group(view, start, end)
+            ):
                 _add(view, found, start, end)
             continue
         lower = _LOWER_NAME.match(view.text, start)
         thanks = bool(_THANKS.search(match[0]))
-        if lower and _closes(view, lower.end()) and _is_lower_signature(lower[0], match["gap"], sure=not thanks):
+        if (
+            lower
+            and _closes(view, lower.end())
+            and _is_lower_signature(lower[0], match["gap"], sure=not thanks)
+        ):
             _add(view, found, *lower.span())
 
 
@@ -364,13 +428,27 @@ def _is_sentence(view: View, end: int, gap: str) -> bool:
         following = view.text[end : end + 30].split("\n")[0]
         return len(following.split()) > 4 and following.strip()[:1].islower()  # noqa: PLR2004
     following = view.text[end : end + 2]
-    return bool(re.match(r" [a-z]", following)) and not re.match(r" (?:en|uit|van|namens|te|in|voorzitter|bewoner\w*|moeder|vader|de|der|\w+(?:,|\.|$))", view.lower[end : end + 30])
+    return bool(re.match(r" [a-z]", following)) and not re.match(
+        r" (?:en|uit|van|namens|te|in|voorzitter|bewoner\w*|moeder|vader|de|der|\w+(?:,|\.|$))",
+        view.lower[end : end + 30],
+    )
 
 
 def _is_group(view: View, start: int, end: int) -> bool:
     said = view.lower[start:end]
     first = said.split()[0]
-    return said in _PUBLIC or said in _ORGS or first in _GROUPS or _known_place(said) or bool(re.search(r"(?:school|vereniging|club|team|bewoners|comité|stichting|raad|bond|commissie|centrum|college)$", said))
+    return (
+        said in _PUBLIC
+        or said in _ORGS
+        or first in _GROUPS
+        or _known_place(said)
+        or bool(
+            re.search(
+                r"(?:school|vereniging|club|team|bewoners|comité|stichting|raad|bond|commissie|centrum|college)$",
+                said,
+            )
+        )
+    )
 
 
 _GROUPS: Final = frozenset(
@@ -395,7 +473,12 @@ def _is_lower_signature(said: str, gap: str, *, sure: bool) -> bool:
         return True
     if len(parts) == 1:
         unknown = parts[0] not in _VOCABULARY and not _ORG_END.search(parts[0])
-        return sure and unknown and ("," in gap or "\n" in gap or gap == " ") and not _known_place(parts[0])
+        return (
+            sure
+            and unknown
+            and ("," in gap or "\n" in gap or gap == " ")
+            and not _known_place(parts[0])
+        )
     return parts[-1] in _LAST and parts[0] not in _VOCABULARY
 
 
@@ -411,7 +494,9 @@ def _listed(view: View, found: Found) -> None:
         if word.capital and not shouting:
             if lower in _ORG_BEFORE:
                 continue
-            if first or (lower.removesuffix("s").removesuffix("'") in _FIRST and lower not in _VOCABULARY):
+            if first or (
+                lower.removesuffix("s").removesuffix("'") in _FIRST and lower not in _VOCABULARY
+            ):
                 _capital_first(view, found, index)
             elif lower not in _VOCABULARY and lower not in _FUNCTION and not named_place(word):
                 _unknown_first(view, found, index)
@@ -430,9 +515,16 @@ def _capital_first(view: View, found: Found, index: int) -> None:
     if end > word.end + 2:
         _add(view, found, word.start, end)
         return
-    if named_place(word) or _is_part(view, word) or _ARTICLE.search(view.lower[max(0, word.start - 6) : word.start]):
+    if (
+        named_place(word)
+        or _is_part(view, word)
+        or _ARTICLE.search(view.lower[max(0, word.start - 6) : word.start])
+    ):
         return
-    if ordinary and (word.lower in _NEVER_ALONE or (_at_start(view, word.start) and not _PERSONAL.match(view.lower, word.end))):
+    if ordinary and (
+        word.lower in _NEVER_ALONE
+        or (_at_start(view, word.start) and not _PERSONAL.match(view.lower, word.end))
+    ):
         return
     if word.lower not in _FIRST and word.lower.removesuffix("s").removesuffix("'") not in _FIRST:
         before = view.lower[max(0, word.start - 14) : word.start]
@@ -448,16 +540,32 @@ _PERSONAL: Final = re.compile(
     r"van (?:de \w+|het \w+|hiernaast|nr|nummer|beneden|boven|burgerzaken))\b"
 )
 #: First names that alone are nearly always something else, however they are written.
-_NEVER_ALONE: Final = frozenset("wil can ton frans wei mien tiny mark adem funda mei faith max dick boy storm tiny ad".split())
+_NEVER_ALONE: Final = frozenset(
+    "wil can ton frans wei mien tiny mark adem funda mei faith max dick boy storm tiny ad".split()
+)
 
 
 def _is_part(view: View, word: Word) -> bool:
     """Say whether a word is a part of something longer: a hyphen, a file, an organisation."""
     around = view.text[word.start - 1 : word.start] + view.text[word.end : word.end + 1]
-    if "-" in around or "/" in around or "_" in around or "@" in around or "#" in around or "&" in around:
+    if (
+        "-" in around
+        or "/" in around
+        or "_" in around
+        or "@" in around
+        or "#" in around
+        or "&" in around
+    ):
         return True
-    following = re.match(r"(?:'s)? ([^\W\d_]+)", view.text[word.end - 2 * view.lower[:word.end].endswith("'s") : word.end + 24])
-    if following and following[1].lower() in _ORG_WORDS and (following[1][0].isupper() or "'s" in following[0]):
+    following = re.match(
+        r"(?:'s)? ([^\W\d_]+)",
+        view.text[word.end - 2 * view.lower[: word.end].endswith("'s") : word.end + 24],
+    )
+    if (
+        following
+        and following[1].lower() in _ORG_WORDS
+        and (following[1][0].isupper() or "'s" in following[0])
+    ):
         return True
     before = re.search(r"([^\W\d_]+) '?$", view.text[max(0, word.start - 24) : word.start])
     return bool(before) and before[1].lower() in _ORG_BEFORE  # type: ignore[index]
@@ -474,7 +582,12 @@ def _unknown_first(view: View, found: Found, index: int) -> None:
     """Keep an unknown capitalised word with a known family name behind it: Siebrigje de Vries."""
     seen = view.words
     word = seen[index]
-    if len(word.text) < _SHORTEST or word.text.isupper() or _is_part(view, word) or is_street(word.lower):
+    if (
+        len(word.text) < _SHORTEST
+        or word.text.isupper()
+        or _is_part(view, word)
+        or is_street(word.lower)
+    ):
         return
     end = _name_end(view, index, sure=False, unknown=True)
     if end:
@@ -485,10 +598,21 @@ def _family_alone(view: View, found: Found, index: int) -> None:
     """Keep "De Vries", "Van den Berg" in the middle of a sentence, where the family name is sure."""
     seen = view.words
     at = index
-    while at < len(seen) - 1 and seen[at].lower in _LEADS and at - index < 3 and view.text[seen[at].end : seen[at + 1].start] == " ":  # noqa: PLR2004
+    while (
+        at < len(seen) - 1
+        and seen[at].lower in _LEADS
+        and at - index < 3
+        and view.text[seen[at].end : seen[at + 1].start] == " "
+    ):  # noqa: PLR2004
         at += 1
     word = seen[at]
-    if at == index or not word.capital or word.lower not in _LAST or word.lower in _VOCABULARY or named_place(word):
+    if (
+        at == index
+        or not word.capital
+        or word.lower not in _LAST
+        or word.lower in _VOCABULARY
+        or named_place(word)
+    ):
         return
     if not _at_start(view, seen[index].start) and word.lower not in _PLAIN_PLACES:
         _add(view, found, seen[index].start, word.end)
@@ -506,7 +630,12 @@ def _lower_first(view: View, found: Found, index: int) -> None:
     if end:
         _add(view, found, word.start, end)
         return
-    if word.lower in _VOCABULARY or len(word.text) < _SHORTEST or _is_part(view, word) or named_place(word):
+    if (
+        word.lower in _VOCABULARY
+        or len(word.text) < _SHORTEST
+        or _is_part(view, word)
+        or named_place(word)
+    ):
         return
     _add(view, found, word.start, word.end)
 
@@ -515,7 +644,12 @@ def _lower_full(view: View, index: int) -> int:
     """Give where a full name in lower case ends that starts at a first name; 0 where it is none."""
     seen = view.words
     at = index + 1
-    while at < len(seen) and seen[at].lower in _LEADS and at - index < 4 and view.text[seen[at - 1].end : seen[at].start] == " ":  # noqa: PLR2004
+    while (
+        at < len(seen)
+        and seen[at].lower in _LEADS
+        and at - index < 4
+        and view.text[seen[at - 1].end : seen[at].start] == " "
+    ):  # noqa: PLR2004
         at += 1
     if at >= len(seen) or view.text[seen[at - 1].end : seen[at].start] != " ":
         return 0
@@ -537,7 +671,12 @@ def _name_end(view: View, index: int, *, sure: bool, unknown: bool = False) -> i
     word = seen[index]
     if not word.capital and word.lower not in _LEADS:
         return 0
-    if word.capital and (word.lower in _FUNCTION and word.lower not in _LEADS or _ORG_END.search(word.lower) and word.lower not in _LAST):
+    if word.capital and (
+        word.lower in _FUNCTION
+        and word.lower not in _LEADS
+        or _ORG_END.search(word.lower)
+        and word.lower not in _LAST
+    ):
         return 0
     end, named, at = 0, 0, index
     lower_lead = False
@@ -545,27 +684,64 @@ def _name_end(view: View, index: int, *, sure: bool, unknown: bool = False) -> i
         current = seen[at]
         if at > index:
             gap = view.text[seen[at - 1].end : current.start]
-            if gap not in {" ", "-", ". ", ".", " - "} or (gap[0] == "." and len(seen[at - 1].text) > 3):  # noqa: PLR2004
+            if gap not in {" ", "-", ". ", ".", " - "} or (
+                gap[0] == "." and len(seen[at - 1].text) > 3
+            ):  # noqa: PLR2004
                 break
-            if gap[0] == "." and not (len(seen[at - 1].text) == 1 or seen[at - 1].lower in {"dr", "ir", "drs", "mr", "ing", "prof", "chr", "joh", "th"}):
+            if gap[0] == "." and not (
+                len(seen[at - 1].text) == 1
+                or seen[at - 1].lower
+                in {"dr", "ir", "drs", "mr", "ing", "prof", "chr", "joh", "th"}
+            ):
                 break
             if gap == " - " and not (named and current.capital and current.lower in _LAST):
                 break
         middle = named and not unknown and current.lower in _MIDDLE and not current.capital
-        if (current.lower in _LEADS or middle) and (at + 1 < len(seen)) and view.text[current.end : seen[at + 1].start] == " " and _lead_goes_on(view, at):
+        if (
+            (current.lower in _LEADS or middle)
+            and (at + 1 < len(seen))
+            and view.text[current.end : seen[at + 1].start] == " "
+            and _lead_goes_on(view, at)
+        ):
             lower_lead = True
             at += 1
             continue
-        if not current.capital or (named and current.lower in _FUNCTION) or current.lower in _ORG_STOP:
+        if (
+            not current.capital
+            or (named and current.lower in _FUNCTION)
+            or current.lower in _ORG_STOP
+        ):
             break
-        if named and (not lower_lead or seen[at - 1].lower in _MIDDLE) and (named_place(current) and current.lower not in _LAST):
+        if (
+            named
+            and (not lower_lead or seen[at - 1].lower in _MIDDLE)
+            and (named_place(current) and current.lower not in _LAST)
+        ):
             break
         if is_street(current.lower) and current.lower not in _LAST:
             return 0
-        known = current.lower in _LAST or current.lower in _RARE_LAST or current.lower in _FIRST or current.lower in _RARE_FIRST
+        known = (
+            current.lower in _LAST
+            or current.lower in _RARE_LAST
+            or current.lower in _FIRST
+            or current.lower in _RARE_FIRST
+        )
         if unknown and named and not known and not lower_lead and not _SHAPED.search(current.lower):
             break
-        if unknown and named and not (current.lower in _LAST or _SHAPED.search(current.lower) or (lower_lead and not _at_start(view, word.start) and not named_place(current) and current.lower not in _VOCABULARY)):
+        if (
+            unknown
+            and named
+            and not (
+                current.lower in _LAST
+                or _SHAPED.search(current.lower)
+                or (
+                    lower_lead
+                    and not _at_start(view, word.start)
+                    and not named_place(current)
+                    and current.lower not in _VOCABULARY
+                )
+            )
+        ):
             break
         if not named and not sure and not unknown and not known:
             return 0
@@ -577,7 +753,9 @@ def _name_end(view: View, index: int, *, sure: bool, unknown: bool = False) -> i
         at += 1
     if unknown and named < 2:  # noqa: PLR2004
         return 0
-    if not named or (not sure and not unknown and named == 1 and not _sure_alone(seen[index], at - index)):
+    if not named or (
+        not sure and not unknown and named == 1 and not _sure_alone(seen[index], at - index)
+    ):
         return 0
     return end
 
@@ -586,7 +764,10 @@ def _lead_goes_on(view: View, at: int) -> bool:
     """Say whether a particle leads on to a capitalised word: van der Berg."""
     seen = view.words
     for step in range(1, 4):
-        if at + step >= len(seen) or view.text[seen[at + step - 1].end : seen[at + step].start] != " ":
+        if (
+            at + step >= len(seen)
+            or view.text[seen[at + step - 1].end : seen[at + step].start] != " "
+        ):
             return False
         following = seen[at + step]
         if following.capital and following.lower not in _LEADS:
@@ -600,7 +781,9 @@ _ORG_STOP: Final = frozenset("bv b.v nv vof straat laan weg plein".split())
 
 
 def _sure_alone(word: Word, count: int) -> bool:
-    return (word.lower in _FIRST or word.lower in _LAST or count > 1) and word.lower not in _FUNCTION
+    return (
+        word.lower in _FIRST or word.lower in _LAST or count > 1
+    ) and word.lower not in _FUNCTION
 
 
 def _at_start(view: View, start: int) -> bool:
@@ -609,7 +792,9 @@ def _at_start(view: View, start: int) -> bool:
     return not before or before[-1] in ".!?\n:…" + FILLER or ord(before[-1]) > 0x2600  # noqa: PLR2004
 
 
-_AND: Final = re.compile(rf" ?(?:en|&|\+|und|and|y|ve|i|,) ?(?P<name>{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL})?)(?=[ ]?(?:$|[.,;:!?)\n(\x00&]| en |\d|, 06))")
+_AND: Final = re.compile(
+    rf" ?(?:en|&|\+|und|and|y|ve|i|,) ?(?P<name>{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL})?)(?=[ ]?(?:$|[.,;:!?)\n(\x00&]| en |\d|, 06))"
+)
 
 
 def _paired(view: View, found: Found) -> None:
@@ -620,7 +805,12 @@ def _paired(view: View, found: Found) -> None:
             continue
         first = match["name"].split()[0].lower()
         joined = match[0].strip()[0] != ","
-        if first in _FIRST or (joined and first not in _VOCABULARY and first not in _FUNCTION and not _known_place(first)):
+        if first in _FIRST or (
+            joined
+            and first not in _VOCABULARY
+            and first not in _FUNCTION
+            and not _known_place(first)
+        ):
             if not is_street(match["name"]) and not _ORG_END.search(match["name"].lower()):
                 _add(view, found, *match.span("name"))
 
@@ -686,14 +876,23 @@ def _closing_name(view: View, found: Found, start: int, name: str) -> None:
     parts = name.split()
     lowers = [part.lower() for part in parts]
     known = lowers[0] in _FIRST or lowers[-1] in _LAST or lowers[0] in _RARE_FIRST
-    if known and lowers[0] not in _FUNCTION and not is_street(lowers[-1]) and not any(p in _ORG_WORDS for p in lowers):
+    if (
+        known
+        and lowers[0] not in _FUNCTION
+        and not is_street(lowers[-1])
+        and not any(p in _ORG_WORDS for p in lowers)
+    ):
         if lowers[0] in _VOCABULARY and lowers[-1] not in _LAST:
             return
         _add(view, found, start, _signature_end(view, start, start + len(name)))
 
 
-_BEFORE_CONTACT: Final = re.compile(rf"(?<![^\W_])(?P<name>(?:{_PARTICLE} )?{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})(?P<gap>(?:, [A-Z][a-z]+)?[ ,:(;\n|/-]{{1,4}}(?:tel\.?(?:efoon)?:? ?|bel(?:len)? ?|mobiel:? ?|t: ?|m: ?|e: ?|op |via )?)$")
-_AFTER_CONTACT: Final = re.compile(rf"[ ,)(;\n|/-]{{1,3}}(?:t\.?n\.?v\.? |van |vragen naar |vraag naar |naar |is van )?(?P<name>{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})")
+_BEFORE_CONTACT: Final = re.compile(
+    rf"(?<![^\W_])(?P<name>(?:{_PARTICLE} )?{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})(?P<gap>(?:, [A-Z][a-z]+)?[ ,:(;\n|/-]{{1,4}}(?:tel\.?(?:efoon)?:? ?|bel(?:len)? ?|mobiel:? ?|t: ?|m: ?|e: ?|op |via )?)$"
+)
+_AFTER_CONTACT: Final = re.compile(
+    rf"[ ,)(;\n|/-]{{1,3}}(?:t\.?n\.?v\.? |van |vragen naar |vraag naar |naar |is van )?(?P<name>{_CAPITAL}(?: (?:{_PARTICLE} ){{0,3}}{_CAPITAL}){{0,2}})"
+)
 
 
 def _beside_numbers(view: View, found: Found) -> None:
@@ -711,7 +910,11 @@ def _beside_numbers(view: View, found: Found) -> None:
 def _contact(view: View, found: Found, start: int, name: str) -> None:
     parts = name.split()
     lowers = [part.lower() for part in parts]
-    while lowers and (lowers[0] in _FUNCTION or lowers[0] in _VOCABULARY and lowers[0] not in _FIRST) and lowers[0] not in _LEADS:
+    while (
+        lowers
+        and (lowers[0] in _FUNCTION or lowers[0] in _VOCABULARY and lowers[0] not in _FIRST)
+        and lowers[0] not in _LEADS
+    ):
         start += len(parts[0]) + 1
         parts, lowers = parts[1:], lowers[1:]
     if not parts or any(p in _ORG_WORDS for p in lowers) or is_street(lowers[-1]):

@@ -25,7 +25,9 @@ _CUE: Final = re.compile(
     r"wijk|buurt|tussen|hart je|hartje|centrum|binnenstad|bij|afrit|knooppunt|nei|út|woonplaats:?|a?thv|t\.h\.v\.?|ter hoogte van|politie|brandweer|"
     r"\d{4} ?[a-z]{2},?) $"
 )
-_STRONG_CUE: Final = re.compile(r"(?:^|[^\w])(?:gemeente|gem\.?|station|woonplaats:?|dorp|\d{4} ?[a-z]{2},?) $")
+_STRONG_CUE: Final = re.compile(
+    r"(?:^|[^\w])(?:gemeente|gem\.?|station|woonplaats:?|dorp|\d{4} ?[a-z]{2},?) $"
+)
 _PREPOSITION: Final = re.compile(r"(?:^|[^\w])(?:in|te|uit|naar|richting) $")
 _BREAK: Final = re.compile(r"[ ]?(?:[.,;:!?)\n\x00]|$| en | is | was | heeft | staat | waar )")
 #: Words that no cue makes a place of in lower case.
@@ -33,17 +35,39 @@ _NEVER: Final = frozenset(
     "een hem heel echt over best brand ens goor waarde enter winkel huizen hoek buren dieren sluis leest sloten houten hoeven duiven "
     "noord oost zuid west veen velden berg son raam zetten groet heer monster dalen balk well made born".split()
 )
-_NAMED_AFTER: Final = re.compile(r"(?:^|[^\w])(?:van|de|der|den|ter|ten|mevrouw|meneer|dhr\.?|mw\.?|fam\.?|familie) $")
+_NAMED_AFTER: Final = re.compile(
+    r"(?:^|[^\w])(?:van|de|der|den|ter|ten|mevrouw|meneer|dhr\.?|mw\.?|fam\.?|familie) $"
+)
 _SENTENCE: Final = re.compile(r"(?:^|[.!?\n:]['\") ]{0,3})$")
 
 _ENDS: Final = either("streets.txt")
 _STREET_WORD: Final = re.compile(rf"(?:{_ENDS}|str)$")
 _NO_STREET: Final = words("nl.nostreet.txt")
-_PARTICLES: Final = frozenset("van de der den het 't ten ter te la le du des von zum zur 's en".split())
+_PARTICLES: Final = frozenset(
+    "van de der den het 't ten ter te la le du des von zum zur 's en".split()
+)
 _NAMES: Final = words("names.first.txt") | words("names.last.txt") | words("nl.streetwords.txt")
 _FAMILIES: Final = words("names.last.txt")
 _LEADS: Final = frozenset("van de der den het 't".split())
-_SURE_ENDS: Final = ("straat", "laan", "weg", "plein", "kade", "dijk", "singel", "gracht", "steeg", "dreef", "plantsoen", "pad", "str", "hof", "boulevard", "allee", "markt")
+_SURE_ENDS: Final = (
+    "straat",
+    "laan",
+    "weg",
+    "plein",
+    "kade",
+    "dijk",
+    "singel",
+    "gracht",
+    "steeg",
+    "dreef",
+    "plantsoen",
+    "pad",
+    "str",
+    "hof",
+    "boulevard",
+    "allee",
+    "markt",
+)
 _NUMBER: Final = re.compile(
     r"(?:,? ?\(?(?:nr\.?|nummer|nrs\.?|huisnummer|no\.?|huisnr\.?|#) ?| ?)(?P<number>\d{1,5}(?: ?(?:[-/] ?)?(?:bis|hs|huis|[a-hA-H]|[IVX]{1,4}|[1-4](?=e?\b))(?![\w€%]))?(?:[-/]\d{1,4}(?!\w|[-/]))?)"
     r"(?![\w€%]|[.,:/-]\d| ?(?:uur|u|euro|min|minuten|keer|x|jaar|jarige|mensen|man|personen|auto's|kinderen|meter|m|km|dagen|weken|maanden|januari|"
@@ -74,7 +98,9 @@ def is_street(word: str) -> bool:
 
 def named_place(word: Word) -> bool:
     """Say whether a single word is the name of a place, and of nothing else."""
-    return any(name == word.lower and not unsure for _, name, _, unsure in _PLACES.get(word.lower, ()))
+    return any(
+        name == word.lower and not unsure for _, name, _, unsure in _PLACES.get(word.lower, ())
+    )
 
 
 def addresses(view: View, found: Found) -> None:
@@ -83,7 +109,9 @@ def addresses(view: View, found: Found) -> None:
         for match in _WITH_POSTCODE.finditer(view.text):
             found.add("straat", *match.span(), match[0])
     for match in _LIVING.finditer(view.text):
-        found.add("straat", match.start("name"), match.end(), view.text[match.start("name") : match.end()])
+        found.add(
+            "straat", match.start("name"), match.end(), view.text[match.start("name") : match.end()]
+        )
 
 
 _FOUR_DIGITS: Final = re.compile(r"\d{4}")
@@ -110,7 +138,9 @@ def streets(view: View, found: Found) -> None:
 def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:
     word = view.words[index]
     bare = bool(re.fullmatch(_ENDS, word.lower))
-    if not numbered and (word.lower in _FAMILIES or word.lower in _PLACES or _DOUBLE.search(word.lower)):
+    if not numbered and (
+        word.lower in _FAMILIES or word.lower in _PLACES or _DOUBLE.search(word.lower)
+    ):
         return False
     if word.capital:
         if start == word.start and bare:
@@ -122,7 +152,9 @@ def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:
     if bare:
         return start != word.start and (numbered or view.text[start].isupper())
     if not word.lower.endswith(_SURE_ENDS):
-        return numbered and word.lower.endswith(("burg", "park", "hage", "veste", "kamp", "brink", "akker", "veld", "wal", "ring"))
+        return numbered and word.lower.endswith(
+            ("burg", "park", "hage", "veste", "kamp", "brink", "akker", "veld", "wal", "ring")
+        )
     if numbered:
         return True
     before = view.lower[max(0, word.start - 8) : word.start]
@@ -132,7 +164,9 @@ def _is_name(view: View, index: int, start: int, *, numbered: bool) -> bool:
 #: A family name of two parts: Boonstra-Dijk.
 _DOUBLE: Final = re.compile(rf"-(?:{_ENDS})$")
 #: Streets that are called like this and no more.
-_ALONE: Final = frozenset("markt plein kade singel gracht dijk laan weg dreef hof steeg allee brink".split())
+_ALONE: Final = frozenset(
+    "markt plein kade singel gracht dijk laan weg dreef hof steeg allee brink".split()
+)
 
 
 def _start(view: View, index: int) -> int:
@@ -150,12 +184,25 @@ def _start(view: View, index: int) -> int:
             break
         if before.capital and before.lower in _FUNCTION and before.lower not in _PARTICLES:
             break
-        if before.capital and _at_start(view, before.start) and before.lower not in _NAMES and gap == " " and len(before.text) > 2 and seen[index].lower not in _BARE:  # noqa: PLR2004
+        if (
+            before.capital
+            and _at_start(view, before.start)
+            and before.lower not in _NAMES
+            and gap == " "
+            and len(before.text) > 2
+            and seen[index].lower not in _BARE
+        ):  # noqa: PLR2004
             break
         if named_place(before) and gap == " " and first == index and seen[index].lower not in _BARE:
             break
         first -= 1
-    while first < index and (not seen[first].capital or (seen[first].lower in {"de", "het", "in", "op", "aan"} and _at_start(view, seen[first].start))):
+    while first < index and (
+        not seen[first].capital
+        or (
+            seen[first].lower in {"de", "het", "in", "op", "aan"}
+            and _at_start(view, seen[first].start)
+        )
+    ):
         first += 1
     # "1e Jan Steenstraat", "2de Hugo de Grootstraat"
     ordinal = re.search(r"\b\d{1,2}(?:e|de|ste) $", view.lower[: seen[first].start])
@@ -167,7 +214,9 @@ def _start(view: View, index: int) -> int:
 _VOCABULARY: Final = words("language.nl.txt")
 _BARE: Final = words("streets.txt")
 _FUNCTION: Final = words("nl.function.txt")
-_TITLES: Final = frozenset("dr ds mr st prof burg ir ing gen pres pastoor past kon pr kard jhr mgr adm".split())
+_TITLES: Final = frozenset(
+    "dr ds mr st prof burg ir ing gen pres pastoor past kon pr kard jhr mgr adm".split()
+)
 
 
 def _abbreviated(word: Word) -> bool:
@@ -178,11 +227,31 @@ def _end(view: View, index: int) -> int:
     """Give where the name ends that a word starts: Laan van Nieuw Oost-Indië."""
     seen = view.words
     word = seen[index]
-    if word.lower not in {"laan", "plein", "weg", "straat", "kade", "singel", "park", "hof", "dreef", "pad", "wal", "gracht"} or not word.capital:
+    if (
+        word.lower
+        not in {
+            "laan",
+            "plein",
+            "weg",
+            "straat",
+            "kade",
+            "singel",
+            "park",
+            "hof",
+            "dreef",
+            "pad",
+            "wal",
+            "gracht",
+        }
+        or not word.capital
+    ):
         return word.end
     last = index
     for step in range(1, _LONGEST + 1):
-        if index + step >= len(seen) or view.text[seen[index + step - 1].end : seen[index + step].start] != " ":
+        if (
+            index + step >= len(seen)
+            or view.text[seen[index + step - 1].end : seen[index + step].start] != " "
+        ):
             break
         following = seen[index + step]
         if following.capital and step > 1 and following.lower not in _FUNCTION:
@@ -228,9 +297,17 @@ def _counts(view: View, start: int, end: int, *, unsure: bool, lower: str) -> bo
     if not capital:
         if _STRONG_CUE.search(before):
             return True
-        return lower not in _NEVER and bool(_PREPOSITION.search(before)) and bool(_BREAK.match(view.lower, end))
+        return (
+            lower not in _NEVER
+            and bool(_PREPOSITION.search(before))
+            and bool(_BREAK.match(view.lower, end))
+        )
     if _NAMED_AFTER.search(before):
-        return bool(re.search(r"(?:gemeente|stad|dorp|centrum|station|inwoners|burgemeester|raad) van $", before))
+        return bool(
+            re.search(
+                r"(?:gemeente|stad|dorp|centrum|station|inwoners|burgemeester|raad) van $", before
+            )
+        )
     if _CUE.search(before):
         return True
     if _at_start(view, start):

@@ -32,7 +32,9 @@ _RUNS_ON: Final = re.compile(
     r" (?:richting|ri|thv|t\.h\.v|ter hoogte|bij|tussen|dicht|noord|zuid|oost|west|links|rechts|li|re|na|voor|"
     r"knooppunt|afrit|linkerbaan|rechterbaan|afgesloten|al|weer|van|=|vol|file|hectometer|hmp|en [an]\d)\b|,? hmp|$|[!.?,]"
 )
-_A_ROADS: Final = frozenset([*map(str, range(1, 100)), "200", "205", "208", "256", "261", "270", "325", "326", "348"])
+_A_ROADS: Final = frozenset(
+    [*map(str, range(1, 100)), "200", "205", "208", "256", "261", "270", "325", "326", "348"]
+)
 _LINE: Final = re.compile(
     r"(?<!\w)(?P<what>(?:stads|streek|snel|nacht|buurt|r-net )?bus(?:lijn)?|(?:snel)?tram(?:lijn)?|metro(?:lijn)?|"
     r"lijn(?:bus)?|trein(?:lijn|nummer)?|sprinter|intercity|veerpont|pont|q-?liner|r-?net)(?: (?:lijn|nr\.?|nummer))? ?"
@@ -44,9 +46,15 @@ _STATION: Final = re.compile(
     rf"(?<!\w)(?:[Nn][Ss][- ])?(?:[Ss]tation|[Mm]etrostation|[Tt]reinstation|[Bb]usstation|CS|[Hh]alte|[Bb]ushalte|[Tt]ramhalte|[Mm]etrohalte)"
     rf" '?(?P<name>(?:{_WORD}|'s-{_WORD})(?: (?:CS|{_WORD}|(?:van|de|der|den|aan|op)(?= [A-Z]))){{0,3}})"
 )
-_BEHIND: Final = re.compile(rf"(?<!\w)(?P<name>{_WORD}) (?:CS|Centraal(?: Station)?|centraal station|CS)\b")
-_TRACK: Final = re.compile(r"(?<!\w)(?:spoor|perron)(?: (?:nr\.?|nummer))? ?(?P<number>\d{1,2}[a-d]?(?:[-/]\d{1,2})?)(?![\w.,]\d|\w| ?(?:uur|min))")
-_EXIT: Final = re.compile(r"(?<!\w)(?:afrit|afslag|oprit|toerit) (?:nr\.? ?|nummer )?(?P<number>\d{1,2}[a-b]?)(?![\w.,]\d|\w)")
+_BEHIND: Final = re.compile(
+    rf"(?<!\w)(?P<name>{_WORD}) (?:CS|Centraal(?: Station)?|centraal station|CS)\b"
+)
+_TRACK: Final = re.compile(
+    r"(?<!\w)(?:spoor|perron)(?: (?:nr\.?|nummer))? ?(?P<number>\d{1,2}[a-d]?(?:[-/]\d{1,2})?)(?![\w.,]\d|\w| ?(?:uur|min))"
+)
+_EXIT: Final = re.compile(
+    r"(?<!\w)(?:afrit|afslag|oprit|toerit) (?:nr\.? ?|nummer )?(?P<number>\d{1,2}[a-b]?)(?![\w.,]\d|\w)"
+)
 
 
 def roads(view: View, found: Found) -> None:
@@ -88,7 +96,12 @@ def _is_road(view: View, match: re.Match[str]) -> bool:
         return False
     if letter.isupper():
         return kind != "e" or cued or bool(_RUNS_ON.match(view.lower, end))
-    return cued or kind == "n" or int(number) > 8 or bool(re.match(r" (?:richting|ri|thv|bij|dicht|file)\b", view.lower[end:end + 12]))  # noqa: PLR2004
+    return (
+        cued
+        or kind == "n"
+        or int(number) > 8
+        or bool(re.match(r" (?:richting|ri|thv|bij|dicht|file)\b", view.lower[end : end + 12]))
+    )  # noqa: PLR2004
 
 
 def stations(view: View, found: Found) -> None:

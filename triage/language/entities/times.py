@@ -43,13 +43,16 @@ _PARTS: Final = "ochtend|morgen|middag|avond|nacht"
 _HOURS: Final = {
     name: number
     for number, names in enumerate(
-        "een,één,1 twee,2 drie,3 vier,4 vijf,5 zes,6 zeven,7 acht,8 negen,9 tien,10 elf,11 twaalf,12".split(), 1
+        "een,één,1 twee,2 drie,3 vier,4 vijf,5 zes,6 zeven,7 acht,8 negen,9 tien,10 elf,11 twaalf,12".split(),
+        1,
     )
     for name in names.split(",")
 }
 _HOUR: Final = "|".join(sorted(_HOURS, key=len, reverse=True))
 _COUNTS: Final = {**_HOURS, "eén": 1, "half": 0, "paar": 3, "kwartier": 15, "anderhalf": 1}
-_COUNT: Final = "|".join([r"\d{1,3}", *sorted((name for name in _HOURS if not name.isdecimal()), key=len, reverse=True)])
+_COUNT: Final = "|".join(
+    [r"\d{1,3}", *sorted((name for name in _HOURS if not name.isdecimal()), key=len, reverse=True)]
+)
 _UNITS: Final = {
     "minuut": 1, "minuten": 1, "min": 1, "uur": 60, "uren": 60, "dag": 1440, "dagen": 1440,
     "week": 10080, "weken": 10080, "maand": 43200, "maanden": 43200, "kwartier": 15,
@@ -59,14 +62,21 @@ _UNIT: Final = "|".join(sorted(_UNITS, key=len, reverse=True))
 _WORDS: Final[dict[str, tuple[int, str]]] = {}
 for _line in lines("nl.when.txt"):
     _word, _offset, *_part = _line.split()
-    _WORDS[_word] = (-int(_offset[:-1]) if _offset[-1] == "-" else int(_offset), _part[0] if _part else "")
+    _WORDS[_word] = (
+        -int(_offset[:-1]) if _offset[-1] == "-" else int(_offset),
+        _part[0] if _part else "",
+    )
 
 _NUMERIC: Final = re.compile(
     r"(?<![\w.,/-])(?:(?P<d>[0-3]?\d)(?P<s>[-/.])(?P<m>[01]?\d)(?P=s)(?P<y>(?:19|20)\d\d|'?\d\d)|(?P<Y>(?:19|20)\d\d)-(?P<M>[01]\d)-(?P<D>[0-3]\d))"
     r"(?![\w]|[/-]\d|[.,]\d)"
 )
-_SHORT: Final = re.compile(r"(?<![\w.,/-])(?P<d>[0-3]?\d)[-/](?P<m>1[0-2]|0?[1-9])(?![\w/%-]|[.,]\d)")
-_SHORT_CUE: Final = re.compile(r"(?:\b(?:op|van|vanaf|sinds|tot|datum|d\.d\.|dd\.?|ma|di|wo|do|vr|za|zo|\w+dag|voor|per|t/m|en|is)[: ]{1,2})$")
+_SHORT: Final = re.compile(
+    r"(?<![\w.,/-])(?P<d>[0-3]?\d)[-/](?P<m>1[0-2]|0?[1-9])(?![\w/%-]|[.,]\d)"
+)
+_SHORT_CUE: Final = re.compile(
+    r"(?:\b(?:op|van|vanaf|sinds|tot|datum|d\.d\.|dd\.?|ma|di|wo|do|vr|za|zo|\w+dag|voor|per|t/m|en|is)[: ]{1,2})$"
+)
 _LONG: Final = re.compile(
     rf"(?<![\w.,/-])(?P<d>[0-3]?\d)(?:e|ste|de)?[ -](?P<m>{_MONTH})(?!\w)\.?(?:[ -]?'?(?P<y>(?:19|20)\d\d|(?<=')\d\d)(?![\d]))?"
 )
@@ -86,7 +96,9 @@ _CLOCK: Final = re.compile(
     r"(?<![\w.,:/€+-])(?:(?P<h>[01]?\d|2[0-4])(?P<mark>[:.])(?P<m>[0-5]\d)(?P<unit> ?(?:uur|u|h|hr)(?!\w))?"
     r"|(?P<h2>[01]?\d|2[0-4])[uh](?P<m2>[0-5]\d)|(?P<h3>[01]?\d|2[0-4]) ?(?:uur|u|oere|hr)(?!\w))(?![\w%]|[.:,/-]\d| ?(?:euro|€|km|meter|m)\b)"
 )
-_CLOCK_CUE: Final = re.compile(r"\b(?:om|tot|vanaf|tussen|rond|van|na|voor|sinds|en|t/m|oer|om half|ochtends|avonds|middags|circa|ca\.?)[: ]{1,2}$|-$")
+_CLOCK_CUE: Final = re.compile(
+    r"\b(?:om|tot|vanaf|tussen|rond|van|na|voor|sinds|en|t/m|oer|om half|ochtends|avonds|middags|circa|ca\.?)[: ]{1,2}$|-$"
+)
 _DURATION: Final = re.compile(
     r"\b(?:al|binnen|gedurende|elke|elk|ieder|per|ruim|bijna|minstens|maximaal|duurt|duurde|wacht|wachten|"
     r"zeker|hele|ongeveer|zo'n|dik|nog|om de|iedere|nu|meer dan|minimaal|mag|max\.?|de|een)\s$"
@@ -96,7 +108,9 @@ _SPOKEN: Final = re.compile(
     rf"|(?:om|tot|vanaf|tegen|rond) (?P<h3>{_HOUR})(?: uur)?(?= '?s (?:ochtends|morgens|middags|avonds|nachts))|(?P<h4>een|één|twee|drie|vier|vijf|zes|zeven|acht|negen|tien|elf|twaalf) uur)"
     r"(?: uur)?(?!\w| (?:euro|jaar|mensen))"
 )
-_PART_NEAR: Final = re.compile(r"(?:'?s ?(?P<a>ochtends|morgens|middags|avonds|nachts)|(?P<b>vanavond|vanmiddag|vannacht|gisteravond|gistermiddag|morgenavond|morgenmiddag))")
+_PART_NEAR: Final = re.compile(
+    r"(?:'?s ?(?P<a>ochtends|morgens|middags|avonds|nachts)|(?P<b>vanavond|vanmiddag|vannacht|gisteravond|gistermiddag|morgenavond|morgenmiddag))"
+)
 _BIRTH: Final = re.compile(
     r"(?:\bgeboren|\bgeb\.?|\bgeboortedatum|\bgeb(?:oorte)?dat\.?|\bd\.?o\.?b\.?|\bborn|\bgeboortedag|\bgeborene?|\bgeboren am|\bné|\bdoğum|\burodz\w*|\bberne|\bjarig|\bverjaardag)"
     r"\W{0,3}(?:\b(?:op|is|op de|datum|on|le|te [a-z]+(?: op)?|in [a-z]+ op|ben ik|ik ben)\b\W{0,3}){0,2}$"
@@ -111,7 +125,13 @@ def is_time_word(lower: str) -> bool:
 
 _TIME_DAYS: Final = frozenset(
     [name for name in _DAYS if len(name) > 2]  # noqa: PLR2004
-    + [f"{day}{join}{part}" for day in _DAYS if len(day) > 2 for join in ("", "s") for part in _PARTS.split("|")]  # noqa: PLR2004
+    + [
+        f"{day}{join}{part}"
+        for day in _DAYS
+        if len(day) > 2
+        for join in ("", "s")
+        for part in _PARTS.split("|")
+    ]  # noqa: PLR2004
 )
 _TIME_WORDS: Final = _TIME_DAYS | frozenset(
     "geleden half kwart uur weekend weekeinde vorige volgende afgelopen komende aankomende dagen weken minuten maanden".split()
@@ -140,7 +160,9 @@ _DIGIT: Final = re.compile(r"\d")
 _CLASSES: Final[dict[str, str]] = {
     **dict.fromkeys("half kwart over voor".split(), "hour"),
     **dict.fromkeys(_UNITS, "unit"),
-    **dict.fromkeys("vorige afgelopen volgende komende aankomende deze dit verleden".split(), "lead"),
+    **dict.fromkeys(
+        "vorige afgelopen volgende komende aankomende deze dit verleden".split(), "lead"
+    ),
     **dict.fromkeys(_WORDS, "word"),
     **dict.fromkeys(_TIME_DAYS, "day"),
     **dict.fromkeys(_MONTHS, "month"),
@@ -161,12 +183,17 @@ def _dates(view: View, found: Found, moment: datetime | None, *, named: bool) ->
         year = _year(match["y"]) if match["y"] else _nearest_year(moment, month, day)
         value = _iso(year, month, day) if year else f"--{month:02}-{day:02}"
         if value:
-            end = match.end() - (lower[match.end() - 1] == "." and not match["m"] in lower[match.end() - 6 : match.end() - 1])
+            end = match.end() - (
+                lower[match.end() - 1] == "."
+                and not match["m"] in lower[match.end() - 6 : match.end() - 1]
+            )
             _add_date(view, found, (match.start(), end), value)
     for match in _MONTH_YEAR.finditer(lower) if named else ():
         found.add("datum", *match.span(), f"{match['y']}-{_MONTHS[match['m']]:02}")
     for match in _SHORT.finditer(lower):
-        if _SHORT_CUE.search(lower[max(0, match.start() - 12) : match.start()]) or _is_birth(view, match.start()):
+        if _SHORT_CUE.search(lower[max(0, match.start() - 12) : match.start()]) or _is_birth(
+            view, match.start()
+        ):
             month, day = int(match["m"]), int(match["d"])
             year = _nearest_year(moment, month, day)
             value = _iso(year, month, day) if year else f"--{month:02}-{day:02}"
@@ -214,12 +241,16 @@ def _words(view: View, found: Found, moment: datetime | None) -> None:
         value = _weekday(match, moment) if moment else ""
         found.add("datum", *match.span(), value + _suffix(match["part"] or ""))
     for match in _PERIOD.finditer(lower):
-        found.add("datum", *match.span(), _period(match["lead"], match["unit"], moment) if moment else "")
+        found.add(
+            "datum", *match.span(), _period(match["lead"], match["unit"], moment) if moment else ""
+        )
     for word in view.words:
         if (entry := _WORDS.get(word.lower)) is None:
             continue
         days, part = entry
-        if word.lower in {"morgen", "moarn", "mörgen"} and not _is_tomorrow(view, word.start, word.end):
+        if word.lower in {"morgen", "moarn", "mörgen"} and not _is_tomorrow(
+            view, word.start, word.end
+        ):
             continue
         value = (moment + timedelta(days=days)).date().isoformat() if moment else ""
         found.add("datum", word.start, word.end, value + _suffix(part))
@@ -263,7 +294,9 @@ def _weekday(match: re.Match[str], moment: datetime) -> str:
 
 
 def _period(lead: str, unit: str, moment: datetime) -> str:
-    step = -1 if lead in {"vorige", "afgelopen", "verleden"} else 0 if lead in {"deze", "dit"} else 1
+    step = (
+        -1 if lead in {"vorige", "afgelopen", "verleden"} else 0 if lead in {"deze", "dit"} else 1
+    )
     today = moment.date()
     if unit == "jaar":
         return str(today.year + step)
@@ -285,8 +318,14 @@ def _agos(view: View, found: Found, moment: datetime | None) -> None:
         half = match["half"] or match["half2"] or ""
         if count is None and not half and unit not in {"kwartier"}:
             continue
-        kind = "tijd" if unit in {"minuut", "minuten", "min", "uur", "uren", "kwartier"} else "datum"
-        number = int(count) if count and count.isdecimal() else _COUNTS.get((count or "een").removeprefix("een ") or "een", 1)
+        kind = (
+            "tijd" if unit in {"minuut", "minuten", "min", "uur", "uren", "kwartier"} else "datum"
+        )
+        number = (
+            int(count)
+            if count and count.isdecimal()
+            else _COUNTS.get((count or "een").removeprefix("een ") or "een", 1)
+        )
         minutes = _UNITS[unit] * number + (_UNITS[unit] // 2 if "anderhalf" in half else 0)
         if half.strip() == "half":
             minutes = _UNITS[unit] // 2
@@ -341,5 +380,3 @@ def _clock(view: View, match: re.Match[str], hour: int, minute: int) -> str:
         late = "avond" in part or ("middag" in part and hour < 7) or ("nacht" in part and hour > 9)  # noqa: PLR2004
         hour += 12 * late
     return f"{hour % 24:02}:{minute:02}"
-
-
