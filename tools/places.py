@@ -20,7 +20,7 @@ HEAD = """\
 """
 #: Municipalities and names in use that the package lacks.
 ADDED = """
-'s-Gravenhage; 's-Hertogenbosch; Den Haag; Den Bosch; Mokum; Altena; Bergen (NH); Bernheze; Beuningen;
+'s-Gravenhage; 's-Hertogenbosch; Den Haag; Den Bosch; Mokum; Altena; Bernheze; Beuningen;
 Bodegraven-Reeuwijk; Bronckhorst; De Fryske Marren; De Ronde Venen; De Wolden; Dijk en Waard;
 Dinkelland; Druten; Eemsdelta; Geldrop-Mierlo; Gilze en Rijen; Goeree-Overflakkee; Gooise Meren;
 Gulpen-Wittem; Haarlemmermeer; Halderberge; Heerhugowaard; Heuvelland; Hoeksche Waard;
@@ -74,11 +74,12 @@ Rolde; Rugge; Ruinen; Rutten; Scharn; Sleen; Slek; Sloten; Sluis; Soest; Someren
 Strijen; Thorn; Transvaal; Tuk; Uden; Veen; Velden; Velp; Ven; Vianen; Vlist; Voorst;
 Vries; Vuren; Waarde; Waarder; Warns; Warten; Wedde; Weert; Wehl; Well; Wiene; Wierden; Winkel;
 Wisch; Wolder; Wouw; Wijhe; Yde; Zegge; Zeeland; Zeelst; Putten; Over; Heusden; Zandberg; Zuidwijk;
-Zuidzijde; Vogelwijk; Nispen; Arkel; Veere; Rheden; Valkenburg; Voorweg; Westland; 
+Zuidzijde; Vogelwijk; Nispen; Arkel; Veere; Rheden; Valkenburg; Voorweg; Westland;
 Westerveld; Oosterhof; Oosterhout; Ommen; Hoven; Lombok; Gestel; Voorburg; De Wijk; De Haven;
 De Engel; De Steeg; De Noord; De Horst; De Hoven; De Hagen; De Klomp; De Lier; De Moer; De Wilgen;
 De Heeg; De Weere; De Mortel; De Peulen; De Loo; De Domp; De Reit; De Maer; Den Hoorn; Den Hout;
-De Kieviet; De Bouwhof; De Greiden; De Blaak; De Glip; Sint Maarten; Sint Joost; Het Loo; Anna Paulowna;
+De Kieviet; De Bouwhof; De Greiden; De Blaak; De Glip; Sint Maarten; Sint Joost;
+Het Loo; Anna Paulowna;
 Sterrenberg; Velsen; Spangen; Muiden; Meteren; Passart; Pathmos; Korvel; Burgh; Veenhof;
 Steenbergen; Zevenbergen; Rozendaal; Rozenburg; Moerdijk;
 Beesel; Zundert; Budel; Bree; Hoogland; Nieuwland;

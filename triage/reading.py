@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-#: What stands in a masked text for something personal, such as ``[NAAM-1]``; nothing is found in it.
+#: What stands in a masked text for something personal: ``[NAAM-1]``; nothing is found in it.
 PSEUDONYM: Final = re.compile(
     r"\[(?:NAAM|TELEFOON|MAIL|REKENING|BSN|KENTEKEN|ADRES|POSTCODE|GEBOORTEDATUM|NUMMER|ACCOUNT|LINK)"
     r"-\d{1,6}\]"

@@ -56,6 +56,8 @@ _KNOWN_SHARE: Final = 0.4
 _MARGIN: Final = 3.0
 _FRISIAN_MARGIN: Final = 3.0
 _FEW: Final = 2
+#: How many tokens of a text tell its language.
+_ENOUGH: Final = 200
 #: Ranks of a word list flatten off after this many.
 _FLAT: Final = 20
 #: How probable a word outside the list is.
@@ -63,7 +65,6 @@ _UNKNOWN: Final = 0.3
 _GRAM: Final = 3
 _ENDS: Final = "^$"
 _LEAST: Final = log(1e-7)
-_CLASS_TOKEN: Final = "<"
 
 
 class _Words(dict[str, float]):
@@ -121,12 +122,27 @@ def identify(text: str, tokens: Sequence[str]) -> str:
 
 def _plain(tokens: Sequence[str]) -> list[str]:
     """Give the tokens that are words: no classes, tags, pictures or numbers."""
-    return [token for token in tokens if token[0].isalpha() and token not in _COMMON]
+    return [token for token in tokens[:_ENOUGH] if token[0].isalpha() and token not in _COMMON]
 
 
 #: What every language writes alike.
 _COMMON: Final = frozenset(
-    "ok bus tram metro park test info website online app internet gsm sms wifi".split()
+    [
+        "ok",
+        "bus",
+        "tram",
+        "metro",
+        "park",
+        "test",
+        "info",
+        "website",
+        "online",
+        "app",
+        "internet",
+        "gsm",
+        "sms",
+        "wifi",
+    ]
 )
 
 
@@ -163,7 +179,9 @@ def _latin(words: Sequence[str], foreign: frozenset[str]) -> str:
 def _best(languages: Sequence[str], words: Sequence[str]) -> str:
     if not words:
         return languages[0]
-    return max(languages, key=lambda lang: (_score(lang, words), -languages.index(lang)))
+    scores = {lang: _score(lang, words) for lang in languages}
+    scores[languages[0]] += _MARGIN  # the language of most people here who write so
+    return max(languages, key=lambda lang: scores[lang])
 
 
 def _score(lang: str, words: Sequence[str]) -> float:

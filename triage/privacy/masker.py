@@ -169,7 +169,9 @@ def _origins(starts: Sequence[tuple[int, int]]) -> Callable[[int], int]:
     return origin
 
 
-def _is_personal(entity: Entity, text: str) -> bool:
+def _is_personal(  # noqa: PLR0911 - one kind a line
+    entity: Entity, text: str
+) -> bool:
     kind, said = entity.kind, text[entity.start : entity.end]
     if kind not in _LABELS:
         return False

@@ -14,8 +14,9 @@ from triage.language.entities.found import ENTITY_LIMIT, Found
 from triage.language.entities.links import hidden_mail, links
 from triage.language.entities.numbers import long_numbers, numbers, spoken
 from triage.language.entities.persons import is_name, persons
-from triage.language.entities.places import addresses, is_place, is_street, places, streets
+from triage.language.entities.places import is_place, long_places, places
 from triage.language.entities.roads import roads, stations
+from triage.language.entities.streets import addresses, is_street, streets
 from triage.language.entities.times import is_time_word, times
 from triage.language.entities.view import look
 from triage.reading import Entity
@@ -41,9 +42,36 @@ _EDGES: Final = ".,;:!?()[]\"'’‘“”#*…-"
 _INITIAL: Final = re.compile(r"[^\w]*(?:[A-Z]|Th|Ch|Joh|Chr)\.")
 _LONGEST_WORD: Final = 64
 _STATION_WORDS: Final = frozenset(
-    "station halte bushalte tramhalte metrohalte metrostation busstation cs centraal".split()
+    [
+        "station",
+        "halte",
+        "bushalte",
+        "tramhalte",
+        "metrohalte",
+        "metrostation",
+        "busstation",
+        "cs",
+        "centraal",
+    ]
 )
 _MAIL_WORDS: Final = ("apenstaart", "(at)", "[at]", "{at}", "punt", "dot")
+#: What is looked for on which hint; what is found first has its place.
+_FINDERS: Final = (
+    (LINK, links),
+    (HIDDEN_MAIL, hidden_mail),
+    (NUMBER, roads),
+    (NUMBER, numbers),
+    (SPOKEN, spoken),
+    (STREET, streets),
+    (NUMBER, addresses),
+    (STATION, stations),
+)
+_LATE_FINDERS: Final = (
+    (NUMBER, long_numbers),
+    (PLACE, long_places),
+    (NAME, persons),
+    (PLACE, places),
+)
 #: Longer texts are read up to here.
 TEXT_LIMIT: Final = 65_536
 
@@ -75,7 +103,7 @@ def hint(chunk: str) -> int:
 
 def _hint_of_word(word: str, lower: str) -> int:
     found = 0
-    if is_street(lower):
+    if is_street(word):
         found |= STREET
     if is_place(word, lower):
         found |= PLACE
@@ -87,7 +115,7 @@ def _hint_of_word(word: str, lower: str) -> int:
         found |= SPOKEN
     if lower in _STATION_WORDS:
         found |= STATION
-    if lower.startswith(_MAIL_WORDS):
+    if lower.startswith(_MAIL_WORDS) or word == "@":
         found |= HIDDEN_MAIL
     return found
 
@@ -105,29 +133,12 @@ def find(text: str, hints: int = ALL, *, at: datetime | None = None) -> tuple[En
         return ()
     view = look(text[:TEXT_LIMIT])
     found = Found(view)
-    if hints & LINK:
-        links(view, found)
-    if hints & HIDDEN_MAIL or "@ " in view.text or " @" in view.text:
-        hidden_mail(view, found)
-    if hints & NUMBER:
-        roads(view, found)
-        numbers(view, found)
-    if hints & SPOKEN:
-        spoken(view, found)
-    if hints & STREET:
-        streets(view, found)
-    if hints & NUMBER:
-        addresses(view, found)
-    if hints & STATION:
-        stations(view, found)
+    for bits, look_for in _FINDERS:
+        if hints & bits:
+            look_for(view, found)
     if hints & TIME:
         times(view, found, at)
-    if hints & NUMBER:
-        long_numbers(view, found)
-    if hints & PLACE:
-        places(view, found, only_long=True)
-    if hints & NAME:
-        persons(view, found)
-    if hints & PLACE:
-        places(view, found)
+    for bits, look_for in _LATE_FINDERS:
+        if hints & bits:
+            look_for(view, found)
     return found.entities()

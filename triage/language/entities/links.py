@@ -11,19 +11,22 @@ from triage.language.entities.view import View
 _LINKS: Final = re.compile(
     r"(?P<url>(?:https?://|www\.)[^\s\"'<>\x00]{1,2048})"
     r"|(?P<mail>[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})"
-    r"|(?P<vermelding>(?<![\w@])@\w{1,64}(?:\.\w{1,64}){0,3}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})?)"
+    r"|(?P<vermelding>(?<![\w@])@\w{1,64}(?:\.\w{1,64}){0,3}(?:@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})"
+    r"?)"
     r"|(?P<hashtag>(?<![\w&])\#[^\W_]\w{0,99})",
     re.IGNORECASE,
 )
 #: Mail addresses as people hide them from machines; only looked for where such a word stands.
 _HIDDEN_MAIL: Final = re.compile(
     r"(?<![\w.+-])[\w+-]{1,64}(?:(?:\.| ?(?:[(\[] ?)?(?:punt|dot)(?: ?[)\]])? ?)[\w+-]{1,64}){0,4}"
-    r" ?(?: apenstaart(?:je)? |[(\[{] ?(?:at|apenstaart(?:je)?|@) ?[)\]}]| at (?=[\w-]{2,30} (?:dot|punt) )| ?@ ?) ?"
+    r" ?(?: apenstaart(?:je)? |[(\[{] ?(?:at|apenstaart(?:je)?|@) ?[)\]}]| at (?=[\w-]{2,30} (?"
+    r":dot|punt) )| ?@ ?) ?"
     r"[\w-]{1,63}(?:(?:\.| ?(?:[(\[] ?)?(?:punt|dot)(?: ?[)\]])? ?)(?:[\w-]{2,63})){1,3}(?!\w)",
     re.IGNORECASE,
 )
 _PROFILE: Final = re.compile(
-    r"(?<![\w.])(?:(?:nl-nl\.)?(?:facebook|fb|instagram|linkedin|twitter|x|tiktok|snapchat)\.com|t\.me|wa\.me)"
+    r"(?<![\w.])(?:(?:nl-nl\.)?(?:facebook|fb|instagram|linkedin|twitter|x|tiktok|snapchat)\.com|"
+    r"t\.me|wa\.me)"
     r"/[^\s\"'<>\x00]{2,200}",
     re.IGNORECASE,
 )

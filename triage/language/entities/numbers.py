@@ -17,7 +17,8 @@ from triage.language.entities.view import View
 #: What may stand between two digits of one number.
 _S: Final = r"[ .\-/()_\u00b7\u2600-\u27bf\U0001f000-\U0001faff]{0,3}"
 _MOBILE: Final = re.compile(
-    rf"(?<![\w+])\(?(?:(?:\+|00){_S}(?P<land>31|32|49|44|33|48|90|40|359|380|212|34|39|351){_S}(?:\(?0\)?{_S})?"
+    rf"(?<![\w+])\(?(?:(?:\+|00){_S}(?P<land>31|32|49|44|33|48|90|40|359|380|212|34|39|351){_S}(?"
+    rf":\(?0\)?{_S})?"
     rf"|(?P<zero>[0oO]){_S})(?P<rest>\d(?:{_S}\d){{7,9}})(?!\d)"
 )
 _ABROAD: Final = re.compile(rf"(?<![\w+])\+{_S}\d{{1,3}}(?:{_S}\d){{6,12}}(?!\d)")
@@ -31,25 +32,45 @@ _NO_SERVICE: Final = re.compile(
 )
 _NUMBER_WORDS: Final = either("nl.numerals.txt")
 _SPOKEN: Final = re.compile(
-    rf"(?<!\w)(?:nul|0)[ ,.-]{{0,3}}(?:zes|6)(?:[ ,.-]{{0,3}}(?:(?:{_NUMBER_WORDS}){{1,4}}|\d)){{4,12}}(?!\w)"
+    rf"(?<!\w)(?:nul|0)[ ,.-]{{0,3}}(?:zes|6)(?:[ ,.-]{{0,3}}(?:(?:{_NUMBER_WORDS}){{1,4}}|\d))"
+    rf"{{4,12}}(?!\w)"
 )
 _DUTCH_IBAN: Final = re.compile(
-    r"(?<![^\W_])n[ .-]?l(?:[ .:/-]{0,2}\d){2}(?:[ .:/-]{0,2}[a-z]){4}(?:[ .:/-]{0,2}[\doO]){8,12}(?![^\W_])",
+    r"(?<![^\W_])n[ .-]?l(?:[ .:/-]{0,2}\d){2}(?:[ .:/-]{0,2}[a-z]){4}(?:[ .:/-]{0,2}[\doO])"
+    r"{8,12}(?![^\W_])",
     re.IGNORECASE,
 )
 _IBAN: Final = re.compile(
-    r"(?<![^\W_])[A-Za-z]{2}[ .-]?\d\d(?:[ .-]?[A-Za-z0-9]{2,4}){2,8}(?:[ .-]?[A-Za-z0-9]{1,3})?(?![^\W_])"
+    r"(?<![^\W_])[A-Za-z]{2}[ .-]?\d\d(?:[ .-]?[A-Za-z0-9]{2,4}){2,8}(?:[ .-]?[A-Za-z0-9]{1,3})?(?"
+    r"![^\W_])"
 )
-_BSN: Final = re.compile(r"(?<![\w.,/-])\d(?:[ ._/-]{0,2}\d){7,8}(?![\w]|[.,/-]\d)")
+_BSN: Final = re.compile(r"(?<![\w.,/-])\d(?:[ ._/-]{0,2}\d){8}(?![\w]|[.,/-]\d)")
 _CUED_BSN: Final = re.compile(
-    rf"(?<!\w)(?:bsn|b\.s\.n\.?|burgerservice(?:nummer|nr)?|burger service ?nummer|sofi(?:-?nummer)?)[^\d\n]{{0,30}}?"
+    rf"(?<!\w)(?:bsn|b\.s\.n\.?|burgerservice(?:nummer|nr)?|burger service ?nummer|sofi(?:-?"
+    rf"nummer)?)[^\d\n]{{0,30}}?"
     rf"(?P<bsn>\d(?:{_S}\d){{5,9}})(?!\d)"
 )
 _GROUP: Final = r"(?:[A-Za-z]{1,3}|\d{1,3})"
 _PLATE: Final = re.compile(rf"(?<![\w-]){_GROUP}([ .-]){_GROUP}\1{_GROUP}(?![\w]|-\w)")
 _PLATE_SHAPES: Final = frozenset(
-    "AA-99-99 99-99-AA 99-AA-99 AA-99-AA AA-AA-99 99-AA-AA 99-AAA-9 9-AAA-99 AA-999-A A-999-AA "
-    "AAA-99-A A-99-AAA 9-AA-999 999-AA-9 9-AAA-999 AAA-999-9".split()
+    [
+        "AA-99-99",
+        "99-99-AA",
+        "99-AA-99",
+        "AA-99-AA",
+        "AA-AA-99",
+        "99-AA-AA",
+        "99-AAA-9",
+        "9-AAA-99",
+        "AA-999-A",
+        "A-999-AA",
+        "AAA-99-A",
+        "A-99-AAA",
+        "9-AA-999",
+        "999-AA-9",
+        "9-AAA-999",
+        "AAA-999-9",
+    ]
 )
 _PLATE_SOLID: Final = re.compile(
     r"(?<![\w-])(?:[A-Z]{2}\d{3}[A-Z]|[A-Z]\d{3}[A-Z]{2}|\d{2}[A-Z]{3}\d|\d[A-Z]{3}\d{2}"
@@ -58,40 +79,53 @@ _PLATE_SOLID: Final = re.compile(
 )
 _CUED_PLATE: Final = re.compile(
     r"(?<!\w)(?:kenteken(?:plaat|nummer)?|nummerplaat|kentek\.?|license plate|plate|kennzeichen"
-    r"|plaka|plaque)(?:\W{1,3}(?:is|was|met|begint|van|de|het|mijn|auto|number|nummer|eindigt|op)){0,3}\W{1,3}"
-    r"(?P<plate>(?=[a-z0-9]{0,3}[ .-]{0,2}[a-z0-9]{0,6}[ .-]?\d)[a-z0-9]{1,4}(?:-[a-z]{1,2})?(?:[ .-]{0,2}[a-z]{0,4}\d[a-z0-9]{0,3}){1,3}"
+    r"|plaka|plaque)(?:\W{1,3}(?:is|was|iets|ongeveer|zoiets|als|met|begint|van|de|het|mijn|auto|"
+    r"number|nummer|eindigt|op)){0,4}\W{1,3}"
+    r"(?P<plate>(?=[a-z0-9]{0,3}[ .-]{0,2}[a-z0-9]{0,6}[ .-]?\d)[a-z0-9]{1,4}(?:-[a-z]{1,2})?(?"
+    r":[ .-]{0,2}[a-z]{0,4}\d[a-z0-9]{0,3}){1,3}"
     r"(?:[ .-]{1,2}[a-z]{1,3}(?![a-z]))?(?:-[a-z0-9]{1,3}){0,2})(?!\w)"
 )
 _PLATE_CUE: Final = re.compile(
     r"kentek|nummerplaat|\b(?:auto|wagen|busje|bus|bestel\w*|scooter|motor|brommer|golf|polo|opel|"
-    r"bmw|audi|fiat|seat|peugeot|renault|toyota|volvo|tesla|mercedes|plaat|caravan|aanhanger|kent)\b"
+    r"bmw|audi|fiat|seat|peugeot|renault|toyota|volvo|tesla|mercedes|plaat|caravan|aanhanger|kent)"
+    r"\b"
 )
-_MONTHS: Final = frozenset("jan feb mrt maa apr mei jun jul aug sep okt nov dec".split())
+_MONTHS: Final = frozenset(
+    ["jan", "feb", "mrt", "maa", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"]
+)
 _POSTCODE: Final = re.compile(r"(?<![\w.,:/-])[1-9]\d{3}[ -]{0,2}[A-Za-z]{2}(?![\w-])")
 _NO_POSTCODE: Final = words("nl.two.txt")
 _ONLY_FIGURES: Final = re.compile(r"postcode(?:gebied)?\W{1,3}(?:is )?(?P<code>[1-9]\d{3})(?!\d)")
 _AMOUNT: Final = re.compile(
-    r"(?<![\w.,])(?:€ ?(?P<after>\d{1,9}(?:[.,]\d{1,3}){0,3})(?:,-{1,2}|,=)?(?: (?P<big>miljoen|miljard|mln))?"
-    r"|(?P<before>\d{1,9}(?:[.,]\d{1,3}){0,3})(?:(?P<dash>,-{1,2}(?!\d))| ?(?P<much>miljoen|miljard|mln|ton|k)?\.? ?"
+    r"(?<![\w.,])(?:€ ?(?P<after>\d{1,9}(?:[.,]\d{1,3}){0,3})(?:,-{1,2}|,=)?(?: (?P<big>miljoen|"
+    r"miljard|mln))?"
+    r"|(?P<before>\d{1,9}(?:[.,]\d{1,3}){0,3})(?:(?P<dash>,-{1,2}(?!\d))| ?(?P<much>miljoen|"
+    r"miljard|mln|ton|k)?\.? ?"
     r"(?:euro(?:'s)?|eur|€|piek)(?!\w)))",
     re.IGNORECASE,
 )
 _TIMES: Final = {"miljoen": 10**6, "mln": 10**6, "miljard": 10**9, "ton": 10**5, "k": 1000}
 _CASE_WORDS: Final = either("nl.cases.txt")
 _CASE: Final = re.compile(
-    rf"(?<!\w)(?:{_CASE_WORDS})(?:\W{{1,3}}(?:is|was|met|van|mijn|nummer|nr|nrs|no|onder|het|de|over|heeft|en|,)){{0,3}}"
-    r"[ \n]?[:#.=(]{0,2}[ \n]?(?P<code>[a-z]{0,8}[ /.#-]{0,2}\d[\w/.-]{0,25}(?: ?[/-] ?\d[\w/-]{1,12}|(?: \d{2,5}){1,4})?)"
+    rf"(?<!\w)(?:{_CASE_WORDS})(?:\W{{1,3}}(?:is|was|met|van|mijn|nummer|nr|nrs|no|onder|het|de|"
+    rf"over|heeft|en|,)){{0,3}}"
+    r"[ \n]?[:#.=(]{0,2}[ \n]?(?P<code>[a-z]{0,8}[ /.#-]{0,2}\d[\w/.-]{0,25}(?: ?[/-] ?"
+    r"\d[\w/-]{1,12}|(?: \d{2,5}){1,4})?)"
 )
 _CASE_SHAPE: Final = re.compile(
-    r"(?<![\w/.-])(?:PL\d{4}[ -]\d{4}[ -]?\d{3,9}(?:-\d)?|[A-Z]{1,5}[-/]?\d{0,4}[-/.]?\d{4,10}(?:[-/.]\d{1,6})?"
-    r"|(?:19|20)\d\d[-/.]\d{3,8}(?:[-/.]\d{1,6})?|\d{2}[-/]\d{5,8}|\d{1,4}[A-Z]{2,6}\d{6,14})(?![\w/-])"
+    r"(?<![\w/.-])(?:PL\d{4}[ -]\d{4}[ -]?\d{3,9}(?:-\d)?|[A-Z]{1,5}[-/]?\d{0,4}[-/.]?\d{4,10}(?"
+    r":[-/.]\d{1,6})?"
+    r"|(?:19|20)\d\d[-/.]\d{3,8}(?:[-/.]\d{1,6})?|\d{2}[-/]\d{5,8}|\d{1,4}[A-Z]{2,6}\d{6,14})(?"
+    r"![\w/-])"
 )
 _LONG: Final = re.compile(r"(?<![^\W_])[A-Za-z]{0,4}\d(?:[ ._/\-()]{0,2}\d){5,40}(?!\d)")
 _GROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{3}){1,3}(?:,\d\d?)?|\d{1,3}(?: \d{3}){1,2}")
 _SPAN_OF_YEARS: Final = re.compile(r"(?:19|20)\d\d ?[-/] ?(?:19|20)?\d\d")
 _THINGS: Final = re.compile(
-    r"(?:container|bak|lantaarn\w*|lantaarnpaal\w*|mast|paal\w*|bord|halte\w*|kast|lijn|trein\w*|treinstel|gemaal|brug|"
-    r"boom|sluis|station|locatie|object|put|automaat|code|un|pakket)(?: ?(?:met )?(?:nummer|nr\.?|code))?[ :#]{1,3}$"
+    r"(?:container|bak|lantaarn\w*|lantaarnpaal\w*|mast|paal\w*|bord|halte\w*|kast|lijn|trein\w*|"
+    r"treinstel|gemaal|brug|"
+    r"boom|sluis|station|locatie|object|put|automaat|code|un|pakket)(?: ?(?:met )?(?:nummer|nr\.?|"
+    r"code))?[ :#]{1,3}$"
 )
 _LEAST_LONG: Final = 7
 _MANY: Final = 9
@@ -192,7 +226,7 @@ def _is_national(rest: str, said: str) -> bool:
     if _DATE_LIKE.match(said):
         return False
     if rest[0] == "6":
-        return _SHORT <= len(rest)
+        return len(rest) >= _SHORT
     return rest[0] in "1234578" and len(rest) == _SHORT + 1
 
 
@@ -203,10 +237,13 @@ def _amounts(view: View, found: Found) -> None:
         found.add("bedrag", *match.span(), _decimal(said, times))
 
 
+_THOUSANDS: Final = 3
+
+
 def _decimal(said: str, times: int) -> str:
     """Give an amount with a point before the cents: 1.250,5 is 1250.50."""
     head, mark, tail = said.rpartition("," if "," in said else ".")
-    cents = bool(mark) and (mark == "," or len(tail) != 3) and "." not in tail  # noqa: PLR2004
+    cents = bool(mark) and (mark == "," or len(tail) != _THOUSANDS) and "." not in tail
     whole = digits(head if cents else said) or "0"
     value = float(f"{whole}.{tail if cents else 0}") * times
     return f"{value:.2f}"
@@ -272,7 +309,11 @@ def _cases(view: View, found: Found) -> None:
         lead = re.match(r"[a-z]{0,8}[ /.#-]{0,2}(?=\d)", code)
         if lead and lead[0].endswith(" ") and not view.text[start].isupper():
             start, code = start + lead.end(), code[lead.end() :]
-        if len(digits(code)) >= 3 and not _DATE.match(code) and not _is_amount(view, start):  # noqa: PLR2004
+        if (
+            len(digits(code)) >= _LEAST_DIGITS["nummer"]
+            and not _DATE.match(code)
+            and not _is_amount(view, start)
+        ):
             found.add("nummer", start, start + len(code))
 
 
@@ -298,7 +339,7 @@ def long_numbers(view: View, found: Found) -> None:
         many = len(digits(match[0]))
         if many < _LEAST_LONG or _is_thing(view, start):
             continue
-        if many <= _MANY and _GROUPED.fullmatch(match[0]) or _is_list(match[0]):
+        if (many <= _MANY and _GROUPED.fullmatch(match[0])) or _is_list(match[0]):
             continue
         found.add("nummer", start, end)
 

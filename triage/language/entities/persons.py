@@ -34,7 +34,7 @@ from triage.language.entities.names import (
     name_end,
     word_at,
 )
-from triage.language.entities.places import is_street, named_place
+from triage.language.entities.places import named_place
 from triage.language.entities.signatures import (
     INITIALS,
     beside_numbers,
@@ -43,6 +43,7 @@ from triage.language.entities.signatures import (
     signed,
 )
 from triage.language.entities.stays import BEFORE_ORGANISATION, is_part, protect
+from triage.language.entities.streets import is_street
 from triage.language.entities.view import View, Word
 
 _TITLES: Final = words("nl.titles.txt") | words("nl.titles.strong.txt")
@@ -90,16 +91,16 @@ def persons(view: View, found: Found) -> None:
 
 def _initialled(view: View, found: Found) -> None:
     for match in INITIALS.finditer(view.text):
-        name = match["name"].split()[-1].lower()
+        name = match["name"].rsplit(maxsplit=1)[-1].lower()
         no_name = match["name"].lower() in FUNCTION - LAST or match[0].lower() in ORGANISATIONS
         if not is_street(name) and not no_name and match[0] != _NO_INITIALS:
             add(view, found, *match.span())
     for match in _SPACED_INITIALS.finditer(view.text):
-        last = match["name"].split()[-1].lower()
+        last = match["name"].rsplit(maxsplit=1)[-1].lower()
         if (last in LAST or last in RARE_LAST) and not view.text.isupper():
             add(view, found, *match.span())
     for match in _INITIALS_BEHIND.finditer(view.text):
-        last = match["name"].split()[-1].lower()
+        last = match["name"].rsplit(maxsplit=1)[-1].lower()
         if last in LAST or last in RARE_LAST or (last not in ORDINARY and not known_place(last)):
             add(view, found, *match.span())
 
@@ -160,7 +161,7 @@ def _titled(view: View, found: Found) -> None:
             continue
         strong = title.lower in _STRONG
         last = seen[after_leads(view, index + 1)]
-        strange = last.lower not in ORDINARY and not named_place(last)
+        strange = last.lower not in ORDINARY and not named_place(last) and last.text[1:].islower()
         if end := name_end(view, index + 1, sure=strong or strange):
             add(view, found, following.start, end)
         elif strong and (span := _lower_titled(view, index + 1)):
@@ -197,7 +198,7 @@ def _listed(view: View, found: Found) -> None:
 
 
 def _is_first(lower: str) -> bool:
-    if lower.split("-")[0] in FIRST or lower in RARE_FIRST:
+    if lower.split("-", maxsplit=1)[0] in FIRST or lower in RARE_FIRST:
         return True
     return lower.removesuffix("s").removesuffix("'") in FIRST and lower not in ORDINARY
 

@@ -28,7 +28,8 @@ from triage.language.entities.names import (
     known_place,
     word_at,
 )
-from triage.language.entities.places import is_street, named_place
+from triage.language.entities.places import named_place
+from triage.language.entities.streets import is_street
 from triage.language.entities.view import View
 
 INITIALS: Final = re.compile(
@@ -117,7 +118,8 @@ def _signature_end(view: View, start: int, end: int) -> int:
 
 
 def _is_group(said: str) -> bool:
-    first, last = said.split()[0], said.split()[-1]
+    parts = said.split()
+    first, last = parts[0], parts[-1]
     if said in PUBLIC or said in ORGANISATIONS or first in SETS["groups"] or known_place(said):
         return True
     return is_organisation(first) or is_organisation(last)
@@ -238,7 +240,7 @@ def paired(view: View, found: Found) -> None:
         match = _AND.match(view.text, end)
         if match is None or is_street(match["name"]) or is_organisation(match["name"].lower()):
             continue
-        first = match["name"].split()[0].lower()
+        first = match["name"].split(maxsplit=1)[0].lower()
         joined = match[0].strip()[0] != ","
         strange = first not in ORDINARY and first not in FUNCTION and not known_place(first)
         if first in FIRST or (joined and strange):

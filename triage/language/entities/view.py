@@ -99,9 +99,9 @@ def _fill(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _of(char: str) -> str:
+def _of(char: str) -> str:  # noqa: PLR0911 - one kind of character a line
     """Give what a character looks like to the patterns; nothing for what no reader sees."""
-    if char in {FILLER, "\n"} or char.isascii() and char.isprintable():
+    if char in {FILLER, "\n"} or (char.isascii() and char.isprintable()):
         return char
     if _BLANK.match(char) or char.isspace():
         return " "
