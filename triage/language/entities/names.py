@@ -56,6 +56,14 @@ _LONGEST_LEAD: Final = 3
 _SHORTEST: Final = 3
 
 
+def telling(phrases: frozenset[str]) -> frozenset[str]:
+    """Give the longest word of each phrase: without one of these, none of them is in a text."""
+    parts = (
+        re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", phrase.replace("_", " ")) for phrase in phrases
+    )
+    return frozenset(max(words_of, key=len) for words_of in parts if words_of)
+
+
 def add(view: View, found: Found, start: int, end: int) -> bool:
     """Keep a name, without the mark of possession at its end."""
     while end > start and not view.text[end - 1].isalnum():

@@ -32,6 +32,7 @@ from triage.language.entities.names import (
     is_organisation,
     known_place,
     name_end,
+    telling,
     word_at,
 )
 from triage.language.entities.places import named_place
@@ -57,6 +58,10 @@ _INITIALS_BEHIND: Final = re.compile(
 _OWN_INTRO: Final = re.compile(rf"(?<!\w)(?:{any_of(SETS['own_intros'])}) ?")
 _INTRO: Final = re.compile(
     rf"(?<!\w)(?:(?P<sure>{any_of(SETS['sure_intros'])})|{any_of(SETS['intros'])})[ :] ?"
+)
+_OWN_WORDS: Final = telling(SETS["own_intros"])
+_INTRO_WORDS: Final = telling(SETS["sure_intros"] | SETS["intros"]) | frozenset(
+    ["tnv", "tav", "n", "v", "t", "a"]
 )
 _WEAK_CUE: Final = re.compile(rf"(?:^|[^\w])(?:{any_of(SETS['weak_cues'])}) $")
 _ROLE: Final = re.compile(rf"(?:{any_of(SETS['role_ends'])})$")
@@ -106,7 +111,8 @@ def _initialled(view: View, found: Found) -> None:
 
 
 def _introduced(view: View, found: Found) -> None:
-    for match in _OWN_INTRO.finditer(view.lower):
+    own = not _OWN_WORDS.isdisjoint(view.lowers)
+    for match in _OWN_INTRO.finditer(view.lower) if own else ():
         index = word_at(view, match.end())
         if index is None or view.words[index].start > match.end() + 1:
             continue
@@ -115,7 +121,8 @@ def _introduced(view: View, found: Found) -> None:
             add(view, found, word.start, end)
         elif not word.capital and _may_be_lower(word):
             add(view, found, word.start, _lower_end(view, index))
-    for match in _INTRO.finditer(view.lower):
+    other = not _INTRO_WORDS.isdisjoint(view.lowers)
+    for match in _INTRO.finditer(view.lower) if other else ():
         index = word_at(view, match.end())
         if index is None or view.words[index].start > match.end() + 1:
             continue

@@ -26,6 +26,7 @@ from triage.language.entities.names import (
     is_known,
     is_organisation,
     known_place,
+    telling,
     word_at,
 )
 from triage.language.entities.places import named_place
@@ -41,6 +42,7 @@ _SIGNOFF: Final = re.compile(
     rf"(?<![\w.])(?:{any_of(words('nl.signoffs.txt'))})(?:[ ]?(?:van|from|von|de|uit) (?=[A-Z]))?"
     "(?P<gap>[ ,.:!;\n\r\\-~*_<>\"'()|/\u2600-\u27bf\U0001f000-\U0001faff]{1,12})"
 )
+_SIGNOFF_WORDS: Final = telling(words("nl.signoffs.txt"))
 _WEAK_SIGNOFFS: Final = frozenset({"best", "tank", "thanks", "x", "moi"})
 _THANKS: Final = re.compile(r"dank|thank|merci|gracias|best|bvd|b\.v\.d|tank|xx?|kus|knuffel")
 _NAME: Final = re.compile(rf"{FAMILY}(?:(?: |-| - ){FAMILY}){{0,3}}")
@@ -61,6 +63,8 @@ _SHORTEST_CAPITALS: Final = 5
 
 def signed(view: View, found: Found) -> None:
     """Find the name after a greeting at the end of a text, or of a line."""
+    if _SIGNOFF_WORDS.isdisjoint(view.lowers):
+        return
     for match in _SIGNOFF.finditer(view.lower):
         between = match["gap"]
         if not between.strip(" ") and match[0].strip() in _WEAK_SIGNOFFS:

@@ -133,7 +133,7 @@ _TIME_WORDS: Final = _TIME_DAYS | frozenset(
 def times(view: View, found: Found, at: datetime | None) -> None:
     """Find dates and times; ``at`` (aware) is when the post was written."""
     moment = at.astimezone(ZONE) if at else None
-    known = {_CLASSES[word.lower] for word in view.words if word.lower in _CLASSES}
+    known = {_CLASSES[word] for word in _CLASSES.keys() & view.lowers}
     digits = bool(_DIGIT.search(view.text))
     if digits:
         _dates(view, found, moment, named="month" in known)

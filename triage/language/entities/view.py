@@ -67,6 +67,11 @@ class View:
             for m in _WORD.finditer(self.text)
         ]
 
+    @cached_property
+    def lowers(self) -> frozenset[str]:
+        """The words in lower case, each once."""
+        return frozenset(word.lower for word in self.words)
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Translate offsets in the view to offsets in the given text."""
         after = self.at[end] if end < len(self.at) else self.length
@@ -98,7 +103,7 @@ def _fill(match: re.Match[str]) -> str:
     return FILLER * len(match[0])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def _of(char: str) -> str:  # noqa: PLR0911 - one kind of character a line
     """Give what a character looks like to the patterns; nothing for what no reader sees."""
     if char in {FILLER, "\n"} or (char.isascii() and char.isprintable()):
