@@ -8,7 +8,7 @@ from typing import Final
 
 #: What stands in a masked text for something personal: ``[NAAM-1]``; nothing is found in it.
 PSEUDONYM: Final = re.compile(
-    r"\[(?:NAAM|TELEFOON|MAIL|REKENING|BSN|KENTEKEN|ADRES|POSTCODE|GEBOORTEDATUM|NUMMER|ACCOUNT|LINK)"
+    r"\[(?P<label>NAAM|TELEFOON|MAIL|REKENING|BSN|KENTEKEN|ADRES|POSTCODE|GEBOORTEDATUM|NUMMER|ACCOUNT|LINK)"
     r"-\d{1,6}\]"
 )
 

@@ -37,7 +37,7 @@ _UPPER_PARTICLE: Final = (
 )
 PARTICLE: Final = f"(?:{_LOWER_PARTICLE}|{_UPPER_PARTICLE})"
 _UPPER: Final = "".join(char for char in map(chr, range(0x41, 0x530)) if char.isupper())
-CAPITAL: Final = rf"[{_UPPER}][^\W\d_]*(?:['-][^\W\d_]+)*"
+CAPITAL: Final = rf"[{_UPPER}][^\W\d_]*(?:['-](?!(?:van|de|den|der|ter|ten)\b)[^\W\d_]+)*"
 FAMILY: Final = rf"(?:{PARTICLE} ){{0,3}}{CAPITAL}"
 #: How family names end in many countries; a capitalised unknown word that does is one.
 SHAPED: Final = re.compile(rf"\w(?:{any_of(SETS['family_ends'])})$|^(?:o'|mc|mac|fitz|d')\w{{4}}")

@@ -44,7 +44,10 @@ _IBAN: Final = re.compile(
     r"(?<![^\W_])[A-Za-z]{2}[ .-]?\d\d(?:[ .-]?[A-Za-z0-9]{2,4}){2,8}(?:[ .-]?[A-Za-z0-9]{1,3})?(?"
     r"![^\W_])"
 )
-_BSN: Final = re.compile(r"(?<![\w.,/-])\d(?:[ ._/-]{0,2}\d){8}(?![\w]|[.,/-]\d)")
+_BSN: Final = re.compile(
+    r"(?<![\w.,/-])(?:\d{9}|\d{3}([ ._-]{1,2})\d{3}\1\d{3}|\d{4}([ .-])\d\d\2\d{3}"
+    r"|\d\d([ .-])\d\d\3\d\d\3\d{3})(?![\w]|[.,/-]\d)"
+)
 _CUED_BSN: Final = re.compile(
     rf"(?<!\w)(?:bsn|b\.s\.n\.?|burgerservice(?:nummer|nr)?|burger service ?nummer|sofi(?:-?"
     rf"nummer)?)[^\d\n]{{0,30}}?"

@@ -20,6 +20,7 @@ from triage.language.entities.names import (
     ORDINARY,
     ORGANISATIONS,
     PARTICLE,
+    PARTICLES,
     RARE_FIRST,
     RARE_LAST,
     SETS,
@@ -66,7 +67,7 @@ _INTRO_WORDS: Final = telling(SETS["sure_intros"] | SETS["intros"]) | frozenset(
 _WEAK_CUE: Final = re.compile(rf"(?:^|[^\w])(?:{any_of(SETS['weak_cues'])}) $")
 _ROLE: Final = re.compile(rf"(?:{any_of(SETS['role_ends'])})$")
 _ARTICLE: Final = re.compile(r"(?:^|[^\w])(?:de|het|een|'t) $")
-_NO_INITIALS: Final = "L.S"
+_NO_INITIALS: Final = ("L.S", "R.I.P", "N.B", "P.S")
 _SHORTEST: Final = 3
 #: How much of a text before a name is looked at for a cue.
 _CUE_WIDTH: Final = 14
@@ -98,7 +99,7 @@ def _initialled(view: View, found: Found) -> None:
     for match in INITIALS.finditer(view.text):
         name = match["name"].rsplit(maxsplit=1)[-1].lower()
         no_name = match["name"].lower() in FUNCTION - LAST or match[0].lower() in ORGANISATIONS
-        if not is_street(name) and not no_name and match[0] != _NO_INITIALS:
+        if not is_street(name) and not no_name and not match[0].startswith(_NO_INITIALS):
             add(view, found, *match.span())
     for match in _SPACED_INITIALS.finditer(view.text):
         last = match["name"].rsplit(maxsplit=1)[-1].lower()
@@ -127,11 +128,20 @@ def _introduced(view: View, found: Found) -> None:
         if index is None or view.words[index].start > match.end() + 1:
             continue
         word = view.words[index]
-        sure = match["sure"] is not None and word.lower not in ORDINARY - LAST - FIRST
+        told = match["sure"] is not None or _are_strange(view, index)
+        sure = told and word.lower not in ORDINARY - LAST - FIRST
         if end := name_end(view, index, sure=sure):
             add(view, found, word.start, end)
         elif sure and not word.capital and word.lower in FIRST - ORDINARY:
             add(view, found, word.start, _lower_end(view, index))
+
+
+def _are_strange(view: View, index: int) -> bool:
+    """Say whether a word and the next are capitalised and neither words nor places."""
+    pair = view.words[index : index + 2]
+    if len(pair) <= 1 or gap(view, index + 1) != " ":
+        return False
+    return all(w.capital and w.lower not in ORDINARY and not named_place(w) for w in pair)
 
 
 def _may_be_lower(word: Word) -> bool:
@@ -167,6 +177,8 @@ def _titled(view: View, found: Found) -> None:
         if between not in {" ", "  "} and not short:
             continue
         strong = title.lower in _STRONG
+        if not strong and following.text in PARTICLES:
+            continue  # "de moeder van Jayden"
         last = seen[after_leads(view, index + 1)]
         strange = last.lower not in ORDINARY and not named_place(last) and last.text[1:].islower()
         if end := name_end(view, index + 1, sure=strong or strange):
@@ -239,7 +251,7 @@ def _stands_alone(view: View, word: Word) -> bool:
 def _unknown_first(view: View, found: Found, index: int) -> None:
     """Keep an unknown capitalised word with a family name behind it: Siebrigje de Vries."""
     word = view.words[index]
-    if len(word.text) < _SHORTEST or word.text.isupper():
+    if len(word.text) < _SHORTEST or word.text[:2].isupper():
         return
     if is_part(view, word) or is_street(word.lower) or is_organisation(word.lower):
         return

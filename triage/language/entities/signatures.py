@@ -27,9 +27,7 @@ from triage.language.entities.names import (
     is_organisation,
     known_place,
     telling,
-    word_at,
 )
-from triage.language.entities.places import named_place
 from triage.language.entities.streets import is_street
 from triage.language.entities.view import View
 
@@ -74,7 +72,7 @@ def signed(view: View, found: Found) -> None:
         if named is None:
             _signed_lower(view, found, start, between, thanks=bool(_THANKS.search(match[0])))
         elif _is_signature(view, start, named.end(), between):
-            add(view, found, start, _signature_end(view, start, named.end()))
+            add(view, found, start, named.end())
 
 
 def _is_signature(view: View, start: int, end: int, between: str) -> bool:
@@ -103,22 +101,6 @@ def _signed_lower(view: View, found: Found, start: int, between: str, *, thanks:
         named_so = first in FIRST or (strange and set_apart and not thanks)
     if named_so:
         add(view, found, *named.span())
-
-
-def _signature_end(view: View, start: int, end: int) -> int:
-    """Give where a signed name ends: a place behind it is none of it."""
-    index = word_at(view, start)
-    if index is None or view.words[index].start != start:
-        return end
-    last = 0
-    for at in range(index, len(view.words)):
-        word = view.words[at]
-        if word.start >= end:
-            break
-        if last and named_place(word) and view.words[at - 1].lower not in PARTICLES:
-            return last
-        last = word.end
-    return last or end
 
 
 def _is_group(said: str) -> bool:
@@ -161,7 +143,7 @@ def _line(view: View, found: Found, offset: int, line: str) -> None:
     if rest and not re.match(r"[,(/|;-]| [(|/-]| ?\x00", rest):
         return
     if _is_line_of_name(named[0]):
-        add(view, found, offset, _signature_end(view, offset, offset + named.end()))
+        add(view, found, offset, offset + named.end())
 
 
 def _is_line_of_name(said: str) -> bool:
@@ -186,7 +168,7 @@ def _closing(view: View, found: Found, start: int, name: str) -> None:
         return
     known = lowers[0] in FIRST or lowers[-1] in LAST or lowers[0] in RARE_FIRST
     if known and (lowers[0] not in ORDINARY or lowers[-1] in LAST):
-        add(view, found, start, _signature_end(view, start, start + len(name)))
+        add(view, found, start, start + len(name))
 
 
 _BEFORE_CONTACT: Final = re.compile(
@@ -196,6 +178,9 @@ _BEFORE_CONTACT: Final = re.compile(
 _AFTER_CONTACT: Final = re.compile(
     r"[ ,)(;\n|/-]{1,3}(?:t\.?n\.?v\.? |van |vragen naar |vraag naar |naar |is van )?"
     rf"(?P<name>{CAPITAL}(?: {FAMILY}){{0,2}})"
+)
+_BEFORE_ADDRESS: Final = re.compile(
+    rf"(?:^|[\n.!?] ?)(?P<name>{FAMILY}(?: {FAMILY}){{0,2}}), (?:[a-z]{{2,6}} ){{0,2}}$"
 )
 _NEAR: Final = 60
 
@@ -208,6 +193,11 @@ def beside_numbers(view: View, found: Found) -> None:
             _contact(view, found, since + before.start("name"), before["name"])
         if after := _AFTER_CONTACT.match(view.text, end):
             _contact(view, found, after.start("name"), after["name"])
+    for start, end in found.of("straat"):
+        since = max(0, start - _NEAR)
+        before = _BEFORE_ADDRESS.search(view.text[since:start])
+        if before and view.text[end - 1].isdecimal():
+            _contact(view, found, since + before.start("name"), before["name"])
 
 
 def _contact(view: View, found: Found, start: int, name: str) -> None:
@@ -223,7 +213,7 @@ def _contact(view: View, found: Found, start: int, name: str) -> None:
     if not known and (len(parts) == 1 or not ORDINARY.isdisjoint(telling)):
         return
     if len(parts) > 1 or not known_place(lowers[0]):
-        add(view, found, start, _signature_end(view, start, start + len(" ".join(parts))))
+        add(view, found, start, start + len(" ".join(parts)))
 
 
 def _is_no_start(lower: str) -> bool:
