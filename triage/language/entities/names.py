@@ -9,7 +9,7 @@ from typing import Final
 from triage.language.data import any_of, lines, sections, words
 from triage.language.entities.found import Found
 from triage.language.entities.places import named_place
-from triage.language.entities.streets import is_street
+from triage.language.entities.streets import is_street, may_be_family
 from triage.language.entities.view import FILLER, View, Word
 
 FIRST: Final = words("names.first.txt")
@@ -149,7 +149,9 @@ def name_end(  # noqa: C901 - one reason to stop a line
             at += 1
             continue
         word = seen[at]
-        if is_street(word.lower) and word.lower not in LAST:
+        if is_street(word.lower) and not (
+            word.lower in LAST or (named and may_be_family(word.lower))
+        ):
             return 0
         if not named and not sure and not unknown and not is_known(word.lower):
             return 0

@@ -42,6 +42,9 @@ _PARTICLES: Final = frozenset(
 _NAMES: Final = words("names.first.txt") | words("names.last.txt") | words("nl.streetwords.txt")
 
 _FAMILIES: Final = words("names.last.txt")
+_FIRST: Final = words("names.first.txt") - words("nl.streetwords.txt")
+#: Endings of streets with which family names end as often: Langendijk.
+_FAMILY_ENDS: Final = ("dijk", "hof", "burg", "kamp", "brug", "hage", "steeg")
 
 _VOCABULARY: Final = words("language.nl.txt")
 
@@ -164,6 +167,11 @@ def is_street(word: str) -> bool:
     return named and bool(_STREET_WORD.search(lower))
 
 
+def may_be_family(lower: str) -> bool:
+    """Say whether a word that is made like a street may well be a family name."""
+    return lower.endswith(_FAMILY_ENDS)
+
+
 def addresses(view: View, found: Found) -> None:
     """Find addresses in a text with digits, whatever the street is called."""
     if _FOUR_DIGITS.search(view.text):
@@ -201,6 +209,10 @@ def _is_name(  # noqa: PLR0911 - one reason a line
 ) -> bool:
     word = view.words[index]
     bare = bool(re.fullmatch(_ENDS, word.lower))
+    if not numbered and start != word.start and may_be_family(word.lower):
+        first = next(seen for seen in view.words if seen.end > start)
+        if first.lower in _FIRST:
+            return False
     if not numbered and (
         word.lower in _FAMILIES or is_place_word(word.lower) or _DOUBLE.search(word.lower)
     ):
