@@ -135,7 +135,8 @@ def clocks(view: View, found: Found, *, digits: bool) -> None:
             some = {"kwart": 15, "tien": 10, "vijf": 5, "twintig": 20}.get(said) or int(said)
             minutes += some if match["side"] == "over" else -some
         minutes %= 24 * 60
-        found.add("tijd", *match.span(), _clock(view, match, minutes // 60, minutes % 60))
+        start = match.start("h3") if match["h3"] else match.start()
+        found.add("tijd", start, match.end(), _clock(view, match, minutes // 60, minutes % 60))
 
 
 _NOON: Final = 12

@@ -58,7 +58,7 @@ _STATION: Final = re.compile(
     rf"{{0,3}})"
 )
 _BEHIND: Final = re.compile(
-    rf"(?<!\w)(?P<name>{_WORD}) (?:CS|Centraal(?: Station)?|centraal station|CS)\b"
+    rf"(?<!\w)(?P<name>(?:Den |De )?{_WORD}) (?:CS|Centraal(?: Station)?|centraal station|CS)\b"
 )
 _TRACK: Final = re.compile(
     r"(?<!\w)(?:spoor|perron)(?: (?:nr\.?|nummer))? ?(?P<number>\d{1,2}[a-d]?(?:[-/]\d{1,2})?)(?"
