@@ -41,7 +41,7 @@ class Reader:
         cache_limit: int = CACHE_LIMIT,
         words_a_build: int = WORDS_A_BUILD,
     ) -> None:
-        """Make a reader; without ``entities`` none are looked for (a fifth of the time)."""
+        """Make a reader; without ``entities`` none are sought (they cost more than the rest)."""
         self._entities = entities
         self._limit = cache_limit
         self._cutter = Cutter(words_a_build=words_a_build)
