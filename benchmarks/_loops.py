@@ -157,7 +157,7 @@ def worker(job: Job) -> dict[str, Any]:
     return {**measured, "stages": stages.result(measured)}
 
 
-def _pipeline(parts: Parts, stages: Stages, *, bundling: bool) -> Pipeline:
+def _pipeline(parts: Parts, stages: Stages, *, bundling: bool = True) -> Pipeline:
     """Give the pipeline as ``triage work`` has it, its parts timed."""
     pipeline = load_pipeline(
         parts.settings, parts.profiles, parts.metrics.observe_stage, entities=False
