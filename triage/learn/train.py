@@ -23,6 +23,7 @@ from triage.classify.files import FORMAT, ModelFiles
 from triage.language import Reader
 from triage.learn.calibrate import Calibration, calibrate
 from triage.learn.corpus import Example, load_examples, load_terms
+from triage.learn.steps import Steps
 from triage.learn.vectors import GROUPS, Phrases, Text, Vectoriser, idf, phrases_of, texts_of
 from triage.ticket import URGENCIES
 
@@ -110,10 +111,13 @@ def _fit(features: Any, target: NDArray[np.int8], seed: int) -> Any:  # noqa: AN
     return model.fit(features, target)
 
 
-def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = 5) -> str:
+def train(
+    corpus: Path, out: Path, *, seed: int = 0, folds: int = 5, steps: Steps | None = None
+) -> str:
     """Train on a corpus, write the model into ``out`` and give its version.
 
-    ``folds`` 0 leaves out calibration on folds grouped by author (for tests).
+    ``folds`` 0 leaves out calibration on folds grouped by author (for tests). With ``steps`` a
+    training that was cut short goes on after the last finished fold.
     """
     reader = Reader()
     examples = load_examples(corpus)
@@ -121,7 +125,11 @@ def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = 5) -> str:
     phrases = phrases_of(load_terms(corpus, reader))
     labels = Labels.of(examples)
     targets = labels.targets(examples)
-    calibration = calibrate(examples, texts, labels, targets, phrases, seed=seed, folds=folds)
+    steps = steps or Steps()
+    calibration = calibrate(
+        examples, texts, labels, targets, phrases, seed=seed, folds=folds, steps=steps
+    )
+    steps.announce("alles samen")
     model = compiled(learn(texts, targets, phrases, seed=seed), labels, phrases, calibration)
     folder = out / model.version
     if not folder.exists():  # the same corpus trained again is the same version

@@ -221,5 +221,13 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write
         before={**was, "assessed": assessed(before.doc)},
         outcome=change.outcome,
         revision=before.revision,
+        role=change.role,
+        said=_said(change),
     )
     return Write(id=before.id, before=before, after=after, appended=(item,), events=(event,))
+
+
+def _said(change: Change) -> dict[str, str]:
+    """Give the labels that a person named, whether or not they are what they were."""
+    named = {"topic": change.topic, "urgency": change.urgency, "intent": change.intent}
+    return {head: str(label) for head, label in named.items() if label is not None}
