@@ -1,4 +1,4 @@
-"""Active learning: which posts are worth a person's label most?
+"""Active learning: the posts that are most worth a person's label.
 
 Four reasons take turns, so that none of them fills the list: posts that the model hesitates on,
 posts at the border of ``kritiek``, posts of topics with few labels, and posts whose words it does
@@ -88,7 +88,7 @@ def _ranked(lot: Sequence[Candidate], worth: Callable[[Candidate], float]) -> li
 def _margin(assessment: Assessment) -> float:
     """Give by how much the first topic is ahead of the second."""
     first, *rest = [p for _, p in assessment.topics]
-    return first - (rest[0] if rest else 0.0)
+    return float(first - (rest[0] if rest else 0.0))
 
 
 def _near_border(lot: Sequence[Candidate]) -> Callable[[Candidate], float]:
@@ -110,7 +110,7 @@ def _rareness(
 
     def worth(candidate: Candidate) -> float:
         return max(
-            p * (1 + coming[topic]) ** 0.5 / (1 + labelled.get(topic, 0))
+            float(p * (1 + coming[topic]) ** 0.5 / (1 + labelled.get(topic, 0)))
             for topic, p in candidate.assessment.topics
         )
 

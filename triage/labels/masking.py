@@ -38,8 +38,8 @@ class StrictMasker:
     (numbers, addresses, accounts), every run of capitalised words that does not begin a sentence
     is taken for a name.
 
-    >>> StrictMasker().mask("Bel Jan de Vries op 06-12345678, Dorpsstraat 12, 3512 AB")
-    'Bel [naam-1] op [nummer-1], [adres-1], [postcode-1]'
+    >>> StrictMasker().mask("Ik ben Jan de Vries op 06-12345678, Dorpsstraat 12, 3512 AB")
+    'Ik ben [naam-1] op [nummer-1], [adres-1], [postcode-1]'
     """
 
     def __init__(self) -> None:
@@ -60,11 +60,19 @@ class StrictMasker:
         return self._known[key]
 
 
-_NAME: Final = r"[A-ZÀ-ÖØ-Þ][\w'’-]*"
-_PARTICLE: Final = r"(?:van|de|der|den|het|'t|ten|ter|te|el|al|la|von|di|da|ben|bin|op)"
+_NAME: Final = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’][\w'’-]*"
+_PARTICLE: Final = r"(?:van|de|der|den|het|'t|ten|ter|te|el|al|la|von|di|da|ben|bin)"
 _STREET: Final = (
     r"(?:straat|str\.?|laan|weg|plein|gracht|kade|singel|dijk|pad|hof|steeg|dreef|baan|plantsoen"
     r"|park|markt|wal|ring|burg|erf|akker|veld|wijk|kamp|boulevard|allee)"
+)
+_MORE: Final = rf"(?:\s+(?:{_PARTICLE}\s+)*{_NAME})"
+#: What a name comes after, however it is spelled.
+_CUE: Final = (
+    r"(?:(?<=\b[Mm]evrouw )|(?<=\b[Mm]eneer )|(?<=\b[Dd]hr\. )|(?<=\b[Mm]w\. )"
+    r"|(?<=\b[Mm]vr\. )|(?<=\b[Ff]am\. )|(?<=\b[Ff]amilie )|(?<=\bnaam is )"
+    r"|(?<=\b[Ii]k heet )|(?<=\b[Gg]roet )|(?<=\b[Gg]roeten )|(?<=\b[Gg]roet, )"
+    r"|(?<=\b[Gg]roeten, )|(?<=\b[Gg]roetjes ))"
 )
 #: In this order: what is longer or more telling comes first. A mask itself matches none of them.
 _SHAPES: Final = tuple(
@@ -80,7 +88,7 @@ _SHAPES: Final = tuple(
         ),
         (
             "adres",
-            rf"\b(?:{_NAME}\s+)*[\w'’-]*{_STREET}\s+\d+(?:\s?[-/]?\s?[a-zA-Z0-9]{{1,4}})?\b",
+            rf"\b[\w'’-]*{_STREET}\s+\d+(?:\s?[-/]?\s?[a-zA-Z0-9]{{1,4}})?\b",
             re.IGNORECASE,
         ),
         ("postcode", r"\b[1-9]\d{3}\s?[A-Z]{2}\b", re.IGNORECASE),
@@ -92,16 +100,12 @@ _SHAPES: Final = tuple(
         ("nummer", r"(?<![\w-])(?:\+|00)?\(?\d(?:[\s().-]{0,2}\d){5,}", 0),
         (
             "naam",
-            r"(?:(?<=\b[Mm]evrouw )|(?<=\b[Mm]eneer )|(?<=\b[Dd]hr\. )|(?<=\b[Mm]w\. )"
-            r"|(?<=\b[Mm]vr\. )|(?<=\b[Ff]am\. )|(?<=\b[Ff]amilie )|(?<=\bnaam is )"
-            r"|(?<=\b[Ii]k heet )|(?<=\b[Gg]roet )|(?<=\b[Gg]roeten )|(?<=\b[Gg]roet, )"
-            r"|(?<=\b[Gg]roeten, )|(?<=\b[Gg]roetjes ))"
-            rf"\w+(?:\s+{_PARTICLE})*(?:\s+{_NAME})?",
+            rf"{_CUE}\w+(?:\s+{_PARTICLE})*(?:\s+{_NAME})?",
             0,
         ),
         (
             "naam",
-            rf"(?<=[\w,;:]\s){_NAME}(?:\s+(?:{_PARTICLE}\s+)*{_NAME})*",
+            rf"(?<=[\w,;:]\s){_NAME}{_MORE}*|\b{_NAME}{_MORE}+",
             0,
         ),
     )
@@ -136,7 +140,7 @@ class Pseudonyms:
         """Name a value; letters and digits only, so that it can begin an id.
 
         >>> Pseudonyms(b"0" * 32).name("author", "31612345678")
-        'xk7xqmr3hzh4nm7b'
+        'xnk56eccqjrqz4js'
         """
         message = f"{kind}\x00{value}".encode("utf-8", "replace")
         digest = hmac.new(self._key, message, hashlib.sha256).digest()[:10]

@@ -81,12 +81,12 @@ class Row:
         """Read a row. Raises ValueError, which names the field."""
         unknown = data.keys() - cls.__dataclass_fields__.keys()
         if unknown:
-            message = f"onbekend veld {sorted(unknown)[0]!r}"
+            message = f"onbekend veld {min(unknown)!r}"
             raise ValueError(message)
         for name in ("id", "text"):
             if not isinstance(data.get(name), str):
                 message = f"{name}: geen tekst"
-                raise ValueError(message)
+                raise ValueError(message)  # noqa: TRY004 - wrong data, no wrong call
         labels, heads = dict(data.get("labels") or {}), dict(data.get("heads") or {})
         values = {name: value for name, value in data.items() if value is not None}
         values["labels"] = {head: label for head, label in labels.items() if label}

@@ -23,8 +23,13 @@ _BATCH: Final = 500
 class Judge(Protocol):
     """What we need of a pipeline."""
 
-    def org_of(self, post: Post) -> str: ...
-    def judge_with_readings(self, batch: Sequence[Received]) -> Sequence[tuple[Entry, Reading]]: ...
+    def org_of(self, post: Post) -> str:
+        """Name the organisation of a post."""
+        ...
+
+    def judge_with_readings(self, batch: Sequence[Received]) -> Sequence[tuple[Entry, Reading]]:
+        """Judge a batch."""
+        ...
 
 
 def select(

@@ -1,4 +1,4 @@
-"""Drift: does what comes in, and what it is judged to be, still look like what was learnt from?
+"""Drift: how far what comes in, and what it is judged to be, is from what was learnt from.
 
 Per day, each distribution is compared with that of the training posts by the Jensen-Shannon
 divergence (0: the same, 1: nothing in common). Labels are what the model says of either side, so
@@ -37,9 +37,14 @@ class Judged(Protocol):
     """What we need of ``triage.queue.Entry``."""
 
     @property
-    def post(self) -> Post: ...
+    def post(self) -> Post:
+        """The post."""
+        ...
+
     @property
-    def assessment(self) -> Assessment: ...
+    def assessment(self) -> Assessment:
+        """What the model said."""
+        ...
 
 
 #: Posts as they were judged, each with its reading.

@@ -1,4 +1,4 @@
-"""The gate: may a candidate take the place of the model that judges?
+"""The gate: whether a candidate may take the place of the model that judges.
 
 Both are measured on the same rows, by authors whom neither has learnt from; the gate looks at what
 people rely on and says by how much a candidate falls short.

@@ -35,11 +35,19 @@ class Judged(Protocol):
     """What we need of ``triage.queue.Entry``."""
 
     @property
-    def ticket_id(self) -> str: ...
+    def ticket_id(self) -> str:
+        """The ticket."""
+        ...
+
     @property
-    def post(self) -> Post: ...
+    def post(self) -> Post:
+        """The post."""
+        ...
+
     @property
-    def assessment(self) -> Assessment: ...
+    def assessment(self) -> Assessment:
+        """What the model said that decides."""
+        ...
 
 
 class Judge(Protocol):
@@ -47,7 +55,9 @@ class Judge(Protocol):
 
     version: str
 
-    def assess(self, posts: Sequence[Post], readings: Sequence[Reading]) -> list[Assessment]: ...
+    def assess(self, posts: Sequence[Post], readings: Sequence[Reading]) -> list[Assessment]:
+        """Judge a batch."""
+        ...
 
 
 class Shadow:
@@ -115,8 +125,8 @@ class Shadow:
                     differing.setdefault(entry.ticket_id, []).append(f"{head}:{now}{_TO}{then}")
             self._tally.add(day, head, moves)
             same = sum(move.partition(_TO)[0] == move.partition(_TO)[2] for move in moves)
-            self._count(head, True, same)  # noqa: FBT003 - the two counts of one series
-            self._count(head, False, len(moves) - same)  # noqa: FBT003
+            self._count(head, True, same)
+            self._count(head, False, len(moves) - same)
         named = self._named[1] if self._named[0] == day else 0
         some = [f"{ticket} {' '.join(how)}" for ticket, how in differing.items()][: NAMED - named]
         if some:

@@ -1,4 +1,4 @@
-"""What a profile says of topics: renamed, merged, hidden and added ones, and how they are applied."""
+"""Topics as a profile has them: renamed, merged, hidden and added; and how that is applied."""
 
 from __future__ import annotations
 
