@@ -61,7 +61,7 @@ class StrictMasker:
 
 
 _NAME: Final = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’][\w'’-]*"
-_PARTICLE: Final = r"(?:van|de|der|den|het|'t|ten|ter|te|el|al|la|von|di|da|ben|bin)"
+_PARTICLE: Final = r"(?:van|de|der|den|het|'t|ten|ter|te|el|al|la|von|di|da)"
 _STREET: Final = (
     r"(?:straat|str\.?|laan|weg|plein|gracht|kade|singel|dijk|pad|hof|steeg|dreef|baan|plantsoen"
     r"|park|markt|wal|ring|burg|erf|akker|veld|wijk|kamp|boulevard|allee)"
