@@ -100,10 +100,11 @@ def export(
 def base_row(ticket: str, post: Post, masker: Masker, names: Pseudonyms) -> dict[str, Any]:
     """Give what a row says of its post."""
     author = post.author.id if post.author else f"post:{post.id}"
+    known = (post.author.name, post.author.id) if post.author else ()
     return {
         "id": ticket,
         "org": org_of(ticket),
-        "text": masker.mask(post.text),
+        "text": masker.mask(post.text, known=known),
         "channel": post.channel,
         "created_at": post.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:00Z"),
         "author_group": names.name("author", author),

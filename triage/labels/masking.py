@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,8 +22,8 @@ _KEY_BYTES: Final = 32
 class Masker(Protocol):
     """Takes personal data out of a text; the same value gets the same mask within one export."""
 
-    def mask(self, text: str) -> str:
-        """Give the text without personal data."""
+    def mask(self, text: str, *, known: Iterable[str] = ()) -> str:
+        """Give the text without personal data; ``known`` are names that must not stand in it."""
         ...
 
 
@@ -46,8 +47,11 @@ class StrictMasker:
         self._known: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
 
-    def mask(self, text: str) -> str:
+    def mask(self, text: str, *, known: Iterable[str] = ()) -> str:
         """Give the text without personal data."""
+        for name in sorted(_parts(known), key=len, reverse=True):
+            whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+            text = whole.sub(lambda found: self._mask("naam", found[0]), text)
         for kind, pattern in _SHAPES:
             text = pattern.sub(lambda found, kind=kind: self._mask(kind, found[0]), text)  # type: ignore[misc]
         return text
@@ -66,6 +70,34 @@ _STREET: Final = (
     r"(?:straat|str\.?|laan|weg|plein|gracht|kade|singel|dijk|pad|hof|steeg|dreef|baan|plantsoen"
     r"|park|markt|wal|ring|burg|erf|akker|veld|wijk|kamp|boulevard|allee)"
 )
+#: Parts of names that are words like any other.
+_COMMON: Final = frozenset(
+    (
+        "van",
+        "de",
+        "der",
+        "den",
+        "het",
+        "ten",
+        "ter",
+        "te",
+        "el",
+        "al",
+        "la",
+        "von",
+        "di",
+        "da",
+        "en",
+    )
+)
+
+
+def _parts(names: Iterable[str]) -> set[str]:
+    """Give the words of names that tell who somebody is."""
+    words = {word for name in names for word in re.findall(r"[^\W_]{3,}", name)}
+    return {word for word in words if word.lower() not in _COMMON}
+
+
 _MORE: Final = rf"(?:\s+(?:{_PARTICLE}\s+)*{_NAME})"
 #: What a name comes after, however it is spelled.
 _CUE: Final = (

@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from triage.classify.classifier import softmax
 from triage.learn.corpus import Example
-from triage.learn.steps import Arrays, Steps
+from triage.learn.steps import Arrays, once
 from triage.learn.vectors import Phrases, Text
 
 if TYPE_CHECKING:
@@ -51,13 +51,12 @@ def calibrate(
     *,
     seed: int,
     folds: int,
-    steps: Steps,
 ) -> Calibration:
     """Choose temperatures and bars on held-out scores, and measure."""
     if not folds:
         settings = _settings([1.0, 1.0, 1.0], [0.0] * len(LIFE), 0.5, 0.0)
         return Calibration(settings=settings, metrics={}, examples=len(examples))
-    scores = _held_out(examples, texts, targets, phrases, seed=seed, folds=folds, steps=steps)
+    scores = _held_out(examples, texts, targets, phrases, seed=seed, folds=folds)
     first, second = len(labels.topics), len(labels.topics) + len(labels.urgencies)
     topics, urgencies, intents = np.split(scores, [first, second], axis=1)
     truth = {
@@ -100,7 +99,6 @@ def _held_out(
     *,
     seed: int,
     folds: int,
-    steps: Steps,
 ) -> Floats:
     from triage.learn.train import learn  # noqa: PLC0415 - training and calibration use each other
 
@@ -113,7 +111,7 @@ def _held_out(
             learnt = learn([texts[at] for at in seen], targets[seen], phrases, seed=seed)
             return {"scores": learnt.scores([texts[at] for at in unseen])}
 
-        scores[unseen] = steps.once(f"vouw-{number}", fold)["scores"]
+        scores[unseen] = once(f"vouw-{number}", fold)["scores"]
     return scores
 
 

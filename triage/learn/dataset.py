@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from triage.classify import default_models_dir
 from triage.errors import Refused
 from triage.labels.formats import read_rows
 from triage.labels.rows import Row, Status
+from triage.learn.terms import FEW, terms_of
 from triage.profiles import INTENTS
 from triage.ticket import URGENCIES
 
@@ -41,6 +42,10 @@ class Dataset:
     codebook: str
     #: What was left out, and why: reason to count.
     left_out: Mapping[str, int]
+    #: Terms beside those of ``lexicon``: of topics that the base does not have.
+    terms: Sequence[Mapping[str, Any]] = ()
+    #: Topics that the base does not have, with so few examples that they need help.
+    new_topics: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -50,6 +55,7 @@ class Dataset:
             found.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
         for path in sorted((self.lexicon / "lexicon").glob("*.jsonl")):
             found.update(path.read_bytes())
+        found.update(json.dumps(list(self.terms), ensure_ascii=False).encode())
         return found.hexdigest()[:16]
 
     @property
@@ -60,12 +66,18 @@ class Dataset:
     def write(self, folder: Path) -> None:
         """Write it as a corpus: ``posts/`` and ``lexicon/``."""
         (folder / POSTS).mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows)
-        (folder / POSTS / "all.jsonl").write_text(text, encoding="utf-8")
+        _write_lines(folder / POSTS / "all.jsonl", self.rows)
         target = folder / "lexicon"
         target.mkdir(exist_ok=True)
         for path in sorted((self.lexicon / "lexicon").glob("*.jsonl")):
             (target / path.name).write_bytes(path.read_bytes())
+        if self.terms:
+            _write_lines(target / "zz-new-topics.jsonl", self.terms)
+
+
+def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text(text, encoding="utf-8")
 
 
 def base_folder(name: str) -> Path:
@@ -143,9 +155,26 @@ def assemble(
             rows.append(as_corpus_row(label, numbers[label.author_group]))
     if not rows:
         raise Refused("er is niets om van te leren")
+    new = _new_topics(rows)
     return Dataset(
-        rows=rows, lexicon=base, codebook=codebook_of(base), left_out=dict(sorted(left_out.items()))
+        rows=rows,
+        lexicon=base,
+        codebook=codebook_of(base),
+        left_out=dict(sorted(left_out.items())),
+        terms=[term for topic in new for term in _terms(topic, rows)],
+        new_topics=new,
     )
+
+
+def _new_topics(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Give the topics with few examples, all of which people labelled here."""
+    counts = Counter(topic for row in rows for topic in row["topics"])
+    return {topic: count for topic, count in sorted(counts.items()) if count <= FEW}
+
+
+def _terms(topic: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    examples = [row for row in rows if topic in row["topics"]]
+    return terms_of(topic, examples, [row for row in rows if topic not in row["topics"]])
 
 
 def as_corpus_row(label: Row, number: int) -> dict[str, Any]:

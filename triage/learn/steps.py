@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,9 +60,14 @@ class Steps:
         self._progress(name, self._done, self._total)
         return arrays
 
-    def announce(self, name: str) -> None:
-        """Say what is being done that is no step of its own."""
-        self._progress(name, self._done, self._total)
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let ``once`` keep its results here."""
+        token = _running.set(self)
+        try:
+            yield
+        finally:
+            _running.reset(token)
 
     def finish(self) -> None:
         """Throw the results of the steps away: what they were for is done."""
@@ -77,3 +84,15 @@ class Steps:
                 return {key: archive[key] for key in archive.files}
         except (OSError, ValueError, EOFError):
             return None
+
+
+_running: ContextVar[Steps | None] = ContextVar("running", default=None)
+
+
+def once(name: str, compute: Callable[[], Arrays]) -> Arrays:
+    """Do a step of the computation that is running, if one is; else simply compute.
+
+    A trainer calls it for each fold, and need not know who keeps the results.
+    """
+    steps = _running.get()
+    return compute() if steps is None else steps.once(name, compute)

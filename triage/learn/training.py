@@ -6,7 +6,9 @@ code), by which codebook, and what the posts looked like, which live posts are c
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from typing import Any, Final
 from threadpoolctl import threadpool_limits
 
 from triage import __version__
-from triage.classify import Classifier
+from triage.classify import Classifier, ModelFiles
 from triage.language import Reader
 from triage.learn.corpus import Example, load_examples
 from triage.learn.dataset import Dataset
@@ -28,6 +30,9 @@ from triage.models.live import TRAINING
 from triage.reading import Reading
 from triage.ticket import Assessment
 
+#: As what part of all posts a topic with few examples is weighed, and the most that is added.
+LIFT_TO: Final = 0.1
+LIFT_MOST: Final = 5.0
 #: Posts judged at a time.
 BATCH: Final = 500
 
@@ -42,10 +47,36 @@ def fit(
     corpus = out / "corpus"
     dataset.write(corpus)
     try:
-        with threadpool_limits(limits=1):  # more threads would sum in another order
-            return train(corpus, out, seed=seed, folds=folds, steps=steps)
+        # More threads would sum in another order.
+        with threadpool_limits(limits=1), (steps or Steps()).running():
+            version = train(corpus, out, seed=seed, folds=folds)
+        return lifted(out, version, dataset)
     finally:
         shutil.rmtree(corpus)
+
+
+def lifted(out: Path, version: str, dataset: Dataset) -> str:
+    """Let topics with few examples speak up; give the version that does.
+
+    A head that saw thirty examples among thousands of others stays so shy that it is never heard:
+    its bias is raised to what it would be if a tenth of the posts were of its topic.
+    """
+    model = ModelFiles.load(out / version)
+    topics = model.meta["labels"]["topics"]
+    bias = model.arrays["bias"].copy()
+    for topic, count in dataset.new_topics.items():
+        share = count / len(dataset.rows)
+        if topic in topics and share < LIFT_TO:
+            raised = math.log(LIFT_TO / (1 - LIFT_TO)) - math.log(share / (1 - share))
+            bias[topics.index(topic)] += min(raised, LIFT_MOST)
+    if (bias == model.arrays["bias"]).all():
+        return version
+    name = f"nl-{hashlib.sha256(version.encode() + bias.tobytes()).hexdigest()[:12]}"
+    ModelFiles(version=name, meta=model.meta, arrays={**model.arrays, "bias": bias}).save(
+        out / name
+    )
+    shutil.rmtree(out / version)
+    return name
 
 
 def train_version(

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -191,12 +192,27 @@ class Registry:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
             try:
-                version = checked(write(aside))
-                if not (self.folder / version).exists():
-                    (aside / version).replace(self.folder / version)
+                made = aside / checked(write(aside))
+                version, there = self._free_name(made)
+                if not there:
+                    made.replace(self.folder / version)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
         return version
+
+    def _free_name(self, made: Path) -> tuple[str, bool]:
+        """Give the name for a version, and whether the very same is there already.
+
+        The same weights may come with another calibration: that is another version.
+        """
+        for number in count(1):
+            name = made.name if number == 1 else f"{made.name}-{number}"
+            taken = [folder / name for folder in self._folders() if (folder / name).exists()]
+            if not taken:
+                return name, False
+            if _checksums(taken[0]) == _checksums(made):
+                return name, True
+        raise AssertionError  # pragma: no cover - count never ends
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -216,6 +232,13 @@ def _entry(
     action: Step, version: str | None, before: str | None, *, by: str, why: str, at: datetime
 ) -> Entry:
     return Entry(action=action, version=version, before=before, by=by, why=why, at=at.isoformat())
+
+
+def _checksums(folder: Path) -> bytes:
+    try:
+        return (folder / "checksums.json").read_bytes()
+    except OSError:
+        return b""
 
 
 def _metrics(model: Path) -> dict[str, Any]:
