@@ -244,7 +244,7 @@ def test_corrections_become_a_live_model_and_can_be_taken_back(  # noqa: PLR0915
 
 
 def found(report: Mapping[str, Any], topic: str) -> float:
-    return next(row["recall"] for row in report["per_topic"] if row["topic"] == topic)
+    return float(next(row["recall"] for row in report["per_topic"] if row["topic"] == topic))
 
 
 def shadowed(loop: Loop) -> float:

@@ -144,6 +144,7 @@ def assemble(
             left_out["auteur van de vaste toetsset"] += 1
         else:
             rows.append({name: row[name] for name in _FIELDS if name in row})
+    known = len(rows)
     numbers: Counter[str] = Counter()
     for label in _without_copies(labels, left_out):
         if reason := _unusable(label, untouched=untouched):
@@ -155,7 +156,7 @@ def assemble(
             rows.append(as_corpus_row(label, numbers[label.author_group]))
     if not rows:
         raise Refused("er is niets om van te leren")
-    new = _new_topics(rows)
+    new = _new_topics(rows[known:], rows[:known])
     return Dataset(
         rows=rows,
         lexicon=base,
@@ -166,10 +167,13 @@ def assemble(
     )
 
 
-def _new_topics(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Give the topics with few examples, all of which people labelled here."""
-    counts = Counter(topic for row in rows for topic in row["topics"])
-    return {topic: count for topic, count in sorted(counts.items()) if count <= FEW}
+def _new_topics(
+    labelled: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Count the examples of topics that the base does not have, where they are few."""
+    known = {topic for row in base for topic in row["topics"]}
+    counts = Counter(topic for row in labelled for topic in row["topics"])
+    return {t: n for t, n in sorted(counts.items()) if t not in known and n <= FEW}
 
 
 def _terms(topic: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
