@@ -61,7 +61,7 @@ def stats(folder: Path) -> dict[str, Any]:
     found["lexicon"] = {
         "terms": len(terms),
         "keys": dict(Counter(str(term.get("key")) for term in terms).most_common()),
-        "against": sum(float(term.get("w", 0)) < 0 for term in terms),
+        "against": sum(_weight(term) < 0 for term in terms),
     }
     return found
 
@@ -72,7 +72,7 @@ def _stats(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "posts": len(rows),
         "authors": dict(sorted(Counter(author_of(row) for row in rows).items())),
-        "topics": dict(Counter(row["topics"][0] for row in rows).most_common()),
+        "topics": dict(Counter(topic for row in rows for topic in row["topics"][:1]).most_common()),
         "second_topics": sum(len(row["topics"]) > 1 for row in rows),
         "urgency": {
             key: {
@@ -92,6 +92,11 @@ def _stats(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "most": max(lengths),
         },
     }
+
+
+def _weight(term: Mapping[str, Any]) -> float:
+    weight = term.get("w")
+    return float(weight) if isinstance(weight, int | float) else 0.0
 
 
 # -- checks --------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from triage.classify import default_models_dir
 from triage.errors import Refused
 from triage.labels.formats import read_rows
 from triage.labels.rows import Row, Status
-from triage.learn.terms import FEW, terms_of
 from triage.profiles import INTENTS
 from triage.ticket import URGENCIES
 
@@ -24,6 +23,8 @@ STARTER: Final = "starter"
 #: Where a corpus keeps posts that no model learns from.
 FROZEN: Final = "frozen"
 POSTS: Final = "posts"
+#: A topic that the base lacks needs help up to so many examples.
+FEW: Final = 150
 #: Rows of one bundle that share so many of their words are copies, and count once.
 SAME: Final = 0.8
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -42,8 +43,6 @@ class Dataset:
     codebook: str
     #: What was left out, and why: reason to count.
     left_out: Mapping[str, int]
-    #: Terms beside those of ``lexicon``: of topics that the base does not have.
-    terms: Sequence[Mapping[str, Any]] = ()
     #: Topics that the base does not have, with so few examples that they need help.
     new_topics: Mapping[str, int] = field(default_factory=dict)
 
@@ -55,7 +54,6 @@ class Dataset:
             found.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
         for path in sorted((self.lexicon / "lexicon").glob("*.jsonl")):
             found.update(path.read_bytes())
-        found.update(json.dumps(list(self.terms), ensure_ascii=False).encode())
         return found.hexdigest()[:16]
 
     @property
@@ -71,8 +69,6 @@ class Dataset:
         target.mkdir(exist_ok=True)
         for path in sorted((self.lexicon / "lexicon").glob("*.jsonl")):
             (target / path.name).write_bytes(path.read_bytes())
-        if self.terms:
-            _write_lines(target / "zz-new-topics.jsonl", self.terms)
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -162,7 +158,6 @@ def assemble(
         lexicon=base,
         codebook=codebook_of(base),
         left_out=dict(sorted(left_out.items())),
-        terms=[term for topic in new for term in _terms(topic, rows)],
         new_topics=new,
     )
 
@@ -174,11 +169,6 @@ def _new_topics(
     known = {topic for row in base for topic in row["topics"]}
     counts = Counter(topic for row in labelled for topic in row["topics"])
     return {t: n for t, n in sorted(counts.items()) if t not in known and n <= FEW}
-
-
-def _terms(topic: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    examples = [row for row in rows if topic in row["topics"]]
-    return terms_of(topic, examples, [row for row in rows if topic not in row["topics"]])
 
 
 def as_corpus_row(label: Row, number: int) -> dict[str, Any]:

@@ -202,9 +202,7 @@ def _fold_pairs(
     def compute() -> Arrays:
         with TemporaryDirectory(prefix="triage-") as work:
             out = Path(work)
-            # Terms of new topics came from all rows: these folds must not see them.
-            blind = replace(dataset, rows=seen, terms=())
-            version = fit(blind, out, seed=seed, folds=inner)
+            version = fit(replace(dataset, rows=seen), out, seed=seed, folds=inner)
             pairs = _judge(Classifier.load(out / version), examples)
         return {"said": np.array([_packed(said) for _, said in pairs])}
 
