@@ -181,9 +181,11 @@ def test_corrections_become_a_live_model_and_can_be_taken_back(  # noqa: PLR0915
     assert second in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     report = json.loads((loop.folder / "verslag.json").read_text())
-    now = json.loads(loop.good("evaluate", first, "--base", "corpus"))
+    loop.good("evaluate", first, "--base", "corpus", "--out", "eerst.html")
+    before = json.loads((loop.folder / "eerst.json").read_text())
+    assert found(before, TOPIC) == 0
     assert found(report, TOPIC) > 0.1
-    assert report["figures"]["topic_macro_f1"] > now["topic_macro_f1"]
+    assert (report["gate"]["candidate"], report["gate"]["current"]) == (second, first)
 
     with Flow(loop.port) as flow:
         # Shadow: it judges live posts beside the first, which still decides.

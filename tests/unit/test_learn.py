@@ -30,6 +30,7 @@ from triage.learn.training import fit, train_version
 from triage.models import Registry
 from triage.models.live import distributions, training_of
 from triage.models.pointers import write_pointer
+from triage.ticket import URGENCIES
 
 AT = datetime(2026, 11, 26, tzinfo=UTC)
 NEW = "openbaar-vervoer"
@@ -292,6 +293,12 @@ def test_the_report_stands_alone_and_names_nobody(corpus: Path, trained: Registr
     assert json.loads(data)["figures"] == measured.figures
 
 
+def one_hot(urgency: str) -> tuple[float, float, float, float]:
+    """Give probabilities that are sure of one urgency."""
+    a, b, c, d = (float(key.value == urgency) for key in URGENCIES)
+    return a, b, c, d
+
+
 def test_figures_are_what_they_say(trained: Registry) -> None:
     """A perfect judge has perfect figures; one that is always sure and half right is far off."""
     from triage.learn.evaluate import _examples, _judge  # noqa: PLC0415
@@ -307,7 +314,7 @@ def test_figures_are_what_they_say(trained: Registry) -> None:
                 abstained=False,
                 urgency=said.urgency.__class__(example.urgency),
                 intent=example.intent,
-                urgency_p=tuple(float(u.value == example.urgency) for u in said.urgency.__class__),
+                urgency_p=one_hot(example.urgency),
                 safety_rule=None,
             ),
         )

@@ -64,9 +64,9 @@ def export(  # noqa: PLR0917 - one parameter an option
     models: Models = None,
 ) -> None:
     """Schrijf wat mensen labelden, gemaskeerd, om van te leren."""
-    from triage.cli.learn import run_export  # noqa: PLC0415 - keeps `triage --help` quick
-
     with errors_told():
+        from triage.cli.export import run_export  # noqa: PLC0415 - keeps `triage --help` quick
+
         settings = settings_of(log=log, data=data, profile=profile, models=models)
         run_export(
             settings,
@@ -92,9 +92,9 @@ def train(
     models: Models = None,
 ) -> None:
     """Leer een nieuwe versie van het model; live gaat die pas met `models promote`."""
-    from triage.cli.learn import run_train  # noqa: PLC0415
-
     with errors_told():
+        from triage.cli.learn import run_train  # noqa: PLC0415
+
         settings = settings_of(data=data, models=models)
         run_train(settings, labels, base, seed=seed, folds=folds, untouched=untouched)
 
@@ -121,9 +121,9 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
     models: Models = None,
 ) -> None:
     """Meet wat een versie waard is; schrijf een verslag."""
-    from triage.cli.learn import run_evaluate  # noqa: PLC0415
-
     with errors_told():
+        from triage.cli.learn import run_evaluate  # noqa: PLC0415
+
         settings = settings_of(data=data, models=models)
         run_evaluate(
             settings, version, base, labels=labels, out=out, folds=folds, curve=curve, seed=seed
@@ -236,9 +236,9 @@ def models_gc(
 @corpus_app.command("check")
 def corpus_check(base: Base = "starter") -> None:
     """Zoek fouten in een corpus: labels, dubbelen, lekken naar de toetsset, het lexicon."""
-    from triage.cli.learn import check_corpus  # noqa: PLC0415
-
     with errors_told():
+        from triage.cli.learn import check_corpus  # noqa: PLC0415
+
         good = check_corpus(base)
     if not good:
         raise typer.Exit(WRONG_INPUT)
@@ -247,9 +247,9 @@ def corpus_check(base: Base = "starter") -> None:
 @corpus_app.command("stats")
 def corpus_stats(base: Base = "starter") -> None:
     """Toon wat een corpus bevat (JSON)."""
-    from triage.cli import learn  # noqa: PLC0415
-
     with errors_told():
+        from triage.cli import learn  # noqa: PLC0415
+
         learn.corpus_stats(base)
 
 
@@ -258,7 +258,7 @@ def corpus_curve(
     base: Base = "starter", seed: Seed = 0, data: Data = None, models: Models = None
 ) -> None:
     """Toon een leercurve: wat meer berichten nog zouden brengen."""
-    from triage.cli import learn  # noqa: PLC0415
-
     with errors_told():
+        from triage.cli import learn  # noqa: PLC0415
+
         learn.corpus_curve(settings_of(data=data, models=models), base, seed=seed)
