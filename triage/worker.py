@@ -68,6 +68,7 @@ class Worker:
         *,
         policy: Policy | None = None,
         suspects: Suspects | None = None,
+        between: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
@@ -76,6 +77,7 @@ class Worker:
         self._metrics = metrics
         self._policy = policy or Policy()
         self._suspects = suspects or Suspects(None)
+        self._between = between
         self._clock = clock
         self._stopping = Event()
         self._backoff = Backoff(self._stopping.wait)
@@ -115,7 +117,11 @@ class Worker:
         self._suspects.close()
 
     def step(self) -> int:
-        """Bring one batch from the log into the queues; give the number of posts put."""
+        """Bring one batch from the log into the queues; give the number of posts put.
+
+        ``between`` is called before each: there a model may be exchanged.
+        """
+        self._between()
         records = self._stream.read(timeout=POLL_SECONDS, limit=self._limit)
         posts, rejected = self._decode(records)
         entries = self._suspects.judge(self._pipeline, posts) if posts else []

@@ -163,6 +163,8 @@ class Change:
     #: How a ticket was resolved (``beantwoord``, ``geen-actie``, ``doorgezet`` ...).
     outcome: str | None = None
     note: str | None = None
+    #: In what role the person acts; exports tell it, and never who it was.
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +174,10 @@ class Event:
     ``data`` is JSON-ready: ``id`` (by which readers drop repeats), ``type`` (an Action),
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
     ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
-    edits of the post the person had seen) and ``before``: what ``team``, ``topic``, ``urgency``
-    and ``intent`` were, and in ``assessed`` what the model had said.
+    edits of the post the person had seen), ``role``, ``said`` (which of ``topic``, ``urgency`` and
+    ``intent`` the person named: corrected, or confirmed where it is what it was; what is not named
+    was merely left untouched) and ``before``: what ``team``, ``topic``, ``urgency`` and ``intent``
+    were, and in ``assessed`` what the model had said.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.

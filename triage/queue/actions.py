@@ -227,6 +227,8 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write
         before={**was, "assessed": assessed(before.doc)},
         outcome=change.outcome,
         revision=before.revision,
+        role=change.role,
+        said=_said(change),
         **({"bundle": before.id} if before.members else {}),
     )
     copies = (_copy_outcome(after, member, deed, change) for member in before.members)
@@ -238,10 +240,9 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write
 def _copy_outcome(lead: Stored, member: Stored, deed: Deed, change: Change) -> bytes:
     """Build the outcome of a member of a bundle: what its bundle got, under an id of its own."""
     identity = event_id(member.id, deed.action, str(lead.version), deed.request)
-    data = event_data(lead, deed.action, deed.at, identity)
     return orjson.dumps(
         {
-            **data,
+            **event_data(lead, deed.action, deed.at, identity),
             "ticket": member.id,
             "by": deed.by,
             "before": {
@@ -253,6 +254,14 @@ def _copy_outcome(lead: Stored, member: Stored, deed: Deed, change: Change) -> b
             },
             "outcome": change.outcome,
             "revision": member.revision,
+            "role": change.role,
+            "said": _said(change),
             "bundle": lead.id,
         }
     )
+
+
+def _said(change: Change) -> dict[str, str]:
+    """Give the labels that a person named, whether or not they are what they were."""
+    named = {"topic": change.topic, "urgency": change.urgency, "intent": change.intent}
+    return {head: str(label) for head, label in named.items() if label is not None}

@@ -203,6 +203,7 @@ def document(entry: Entry) -> bytes:
             "rule": entry.route.rule,
             "team": entry.route.team,
             "lang": entry.lang,
+            **({"sampled": entry.route.sampled} if entry.route.sampled else {}),
         },
         "created_at": entry.received_at,
     }
@@ -300,6 +301,9 @@ def assessed(doc: bytes) -> Mapping[str, Any]:
         "team": said["team"],
         "rule": said["rule"],
         "confidence": said["confidence"],
+        "abstained": said["abstained"],
+        "lang": said["lang"],
+        "sampled": said.get("sampled", ""),
         "model": said["model"],
     }
 
