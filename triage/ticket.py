@@ -136,6 +136,8 @@ class Ticket:
     #: Grows with every change; a reader that has seen version n drops older events.
     version: int
     claim: Claim | None = None
+    #: Set aside until then; None: it waits like any other.
+    snoozed_until: datetime | None = None
     #: What happened, oldest first: ``{"at", "action", "by", ...}``.
     history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 

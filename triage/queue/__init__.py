@@ -105,12 +105,28 @@ class Action(StrEnum):
     CORRECTED = "corrected"
     REASSIGNED = "reassigned"
     ESCALATED = "escalated"
+    CONFIRMED = "confirmed"
+    REOPENED = "reopened"
+    UNDONE = "undone"
+    NOTED = "noted"
+    SNOOZED = "snoozed"
 
 
 #: Actions of people that end in the outcomes log: exports read them, ``rebuild`` replays them.
 OUTCOMES: Final = frozenset(
-    {Action.RESOLVED, Action.CORRECTED, Action.REASSIGNED, Action.ESCALATED}
+    {
+        Action.RESOLVED,
+        Action.CORRECTED,
+        Action.REASSIGNED,
+        Action.ESCALATED,
+        Action.CONFIRMED,
+        Action.REOPENED,
+        Action.UNDONE,
+    }
 )
+#: How long the person who did something may take it back, in seconds; the screen says ten, the
+#: rest is for the way from there to here.
+UNDO_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +141,9 @@ class Change:
     #: How a ticket was resolved (``beantwoord``, ``geen-actie``, ``doorgezet`` ...).
     outcome: str | None = None
     note: str | None = None
+    #: What was answered, or where that can be read. They stand in the history, never in events.
+    reply: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +154,8 @@ class Event:
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
     ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
     edits of the post the person had seen) and ``before``: what ``team``, ``topic``, ``urgency``
-    and ``intent`` were, and in ``assessed`` what the model had said.
+    and ``intent`` were, and in ``assessed`` what the model had said. ``undone`` names in
+    ``undoes`` the ``id`` of the outcome that no longer counts; ``noted`` has ``mentions``.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
@@ -257,6 +277,63 @@ class Queue(Protocol):
         request: str,
     ) -> Ticket:
         """Raise a ticket's urgency, and with it its due time and team; token as in ``correct``."""
+        ...
+
+    def confirm(
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Say that the labels are right as they are; token as in ``correct``."""
+        ...
+
+    def snooze(
+        self,
+        ticket: str,
+        *,
+        until: datetime,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Set a ticket aside until a time, or until something happens to it.
+
+        It ends the lease, keeps the due time, and ``claim_next`` passes it by. Never for what is
+        ``kritiek`` (Conflict ``critical``); token as in ``correct``.
+        """
+        ...
+
+    def note(
+        self,
+        ticket: str,
+        note: str,
+        *,
+        by: str,
+        now: datetime,
+        request: str,
+        mentions: Sequence[str] = (),
+    ) -> Ticket:
+        """Add a note for colleagues; whoever holds the ticket, open or resolved."""
+        ...
+
+    def reopen(
+        self, ticket: str, change: Change, *, by: str, now: datetime, request: str
+    ) -> Ticket:
+        """Open a resolved ticket again, unclaimed. Raises Conflict ``open``."""
+        ...
+
+    def undo(self, ticket: str, *, by: str, now: datetime, request: str) -> Ticket:
+        """Take back the last thing that happened, by who did it, within ``UNDO_SECONDS``.
+
+        Labels, team, due time, state and lease are as they were before. Raises Conflict
+        ``not-undoable`` when it was someone else's, something else, or too long ago.
+        """
         ...
 
     def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:

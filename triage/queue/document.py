@@ -89,6 +89,10 @@ class Stored:
         """Whether a lease stands."""
         return bool(self.owner) and self.until > now
 
+    def snoozed(self, now: int) -> bool:
+        """Whether it is set aside: a time without an owner."""
+        return not self.owner and self.until > now
+
 
 def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored:  # noqa: ANN401 - fields of Stored
     """Read a ticket's deciding part; ``rest`` are further fields of :class:`Stored`."""
@@ -211,7 +215,7 @@ def history_item(at: int, action: Action, by: str, **more: Any) -> bytes:  # noq
 
 def as_answered(ticket: Stored, now: int) -> Stored:
     """Leave out a lease that has expired: it counts as none."""
-    return ticket if ticket.held(now) else replace(ticket, owner="")
+    return ticket if ticket.until > now else replace(ticket, owner="", until=0)
 
 
 def answer_of(ticket: Stored) -> bytes:
@@ -265,8 +269,16 @@ def to_ticket(stored: Stored, *, now: int = 0) -> Ticket:
         assessment=doc["assessment"],
         version=stored.version,
         claim=claim_of(stored) if stored.held(now) else None,
-        history=tuple(orjson.loads(item) for item in stored.history),
+        snoozed_until=from_ms(stored.until) if stored.snoozed(now) else None,
+        history=tuple(map(_shown, stored.history)),
     )
+
+
+def _shown(item: bytes) -> dict[str, Any]:
+    """Read an item of history; what only ``undo`` needs is not for people."""
+    said: dict[str, Any] = orjson.loads(item)
+    said.pop("undo", None)
+    return said
 
 
 def claim_of(stored: Stored) -> Claim:

@@ -8,7 +8,8 @@
 --                               seen     digests of the contents put under this id, spaces between
 --                               done     1 once resolved
 --                               gone     1 when retention took all but v, s and seen (has a TTL)
---                               owner, token, until   the last lease; no owner: it was ended
+--                               owner, token, until   the last lease; no owner: it was ended,
+--                                        and a time alone sets the ticket aside until then
 --   history:<id>        list    what happened, JSON, oldest first
 --   queue:<team>        zset    open tickets in order: due, + 1e15 for all but kritiek
 --   depth:<team>:<rank> zset    the same tickets by urgency (0 kritiek .. 3 laag), score: due
@@ -182,11 +183,10 @@ local function apply(change)
   if change.doc ~= '' then redis.call('HSET', ticket, 'doc', change.doc) end
   redis.call('HDEL', ticket, 'gone', 'done')
   redis.call('PERSIST', ticket)
-  if change.owner == '' then
-    redis.call('HDEL', ticket, 'owner', 'until')
-  else
-    redis.call('HSET', ticket, 'owner', change.owner, 'until', change['until'])
-  end
+  if change.owner == '' then redis.call('HDEL', ticket, 'owner')
+  else redis.call('HSET', ticket, 'owner', change.owner) end
+  if change['until'] == '0' then redis.call('HDEL', ticket, 'until')
+  else redis.call('HSET', ticket, 'until', change['until']) end
   if change.from_team ~= '' then dequeue(change.id, change.from_team, change.from_rank) end
   if change.to_team ~= '' then
     enqueue(change.id, change.to_team, change.to_rank, change.due)
@@ -271,10 +271,10 @@ local function claim()
     if not id then return { 'none' } end
   end
   local ticket = key('ticket', id)
-  local stands = redis.call('HMGET', ticket, 'v', 's', 'gone', 'done', 'until')
+  local stands = redis.call('HMGET', ticket, 'v', 's', 'gone', 'done', 'until', 'owner')
   if not stands[1] or stands[3] then return { 'missing' } end
   if stands[4] then return { 'resolved' } end
-  if stands[5] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
+  if stands[6] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
   redis.call('LLEN', key('history', id))
   redis.call('XLEN', key('outbox'))
 
