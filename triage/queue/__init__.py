@@ -52,8 +52,10 @@ class Entry:
     received_at: datetime
     #: The partition it was read from; None outside a stream (``rebuild``).
     partition: str | None = None
-    #: What the language step adds to the ticket: ``lang`` and ``entities``.
+    #: What the language step adds to the ticket: ``lang``, and where it is about, the most exact
+    #: place first.
     lang: str = "nl"
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,6 +169,7 @@ def document(entry: Entry) -> bytes:
             "rule": entry.route.rule,
             "team": entry.route.team,
             "lang": entry.lang,
+            **({"places": entry.places} if entry.places else {}),
         },
         "created_at": entry.received_at,
     }
@@ -324,6 +325,7 @@ def mask_document(doc: bytes) -> bytes:
     post = {name: value for name, value in data["post"].items() if name in _KEPT_OF_WITHDRAWN}
     data["post"] = {**post, "text": MASK, "deleted": True}
     data["assessment"]["reasons"] = []
+    data["assessment"].pop("places", None)
     return orjson.dumps(data)
 
 

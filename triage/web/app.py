@@ -11,7 +11,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.routing import BaseRoute
-from starlette.staticfiles import StaticFiles
 
 from triage import __version__
 from triage.errors import Refused
@@ -20,9 +19,16 @@ from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
 from triage.route import Profile
-from triage.web import docs, ingest, ops, pages, problems, queues, tickets
+from triage.web import docs, handling, ingest, ops, problems, queues, tickets
 from triage.web.background import Chores, Publisher
+from triage.web.assets import Assets
 from triage.web.config import WebConfig
+from triage.web.desk import pages, show
+from triage.web.desk import tickets as desk_tickets
+from triage.web.desk.activity import Activity
+from triage.web.desk.answers import load_answers
+from triage.web.desk.texts import texts
+from triage.web.desk.views import Views
 from triage.web.door import Door
 from triage.web.events import Hub
 from triage.web.limits import Buckets
@@ -61,6 +67,8 @@ def create_app(
     if config.default_org not in profiles:
         raise Refused(f"geen profiel voor de organisatie {config.default_org}")
     pools = Pools()
+    views, activity = Views(queue, pools.desk), Activity()
+    assets = Assets(_HERE / "static", config.tokens_css)
     service = Service(
         config=config,
         log=log,
@@ -71,10 +79,21 @@ def create_app(
         publisher=Publisher(
             Relay(log, queue, tuple(profiles), metrics=metrics), metrics, pools.background
         ),
-        hub=Hub(queue, tuple(profiles), pools.background),
+        hub=Hub(
+            queue,
+            tuple(profiles),
+            pools.background,
+            listeners=(
+                views.note,
+                lambda org, events: activity.note(org, [event.data for event in events]),
+            ),
+        ),
         buckets=Buckets(),
         seen=Seen(),
-        templates=_templates(),
+        templates=_templates(assets),
+        views=views,
+        activity=activity,
+        answers=load_answers(config.answers_file),
     )
     app = App(
         title="triage",
@@ -91,21 +110,23 @@ def create_app(
     app.state.service = service
     app.add_middleware(Door, config=config, metrics=metrics)
     problems.install(app)
-    for part in (ingest, queues, tickets, ops, docs, pages):
+    for part in _PARTS:
         app.include_router(part.router)
-    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.mount(assets.root, assets, name="static")
     metrics.allow(routes=_paths(app.routes))
     return app
 
 
 def _paths(routes: list[BaseRoute]) -> set[str]:
     found = {getattr(route, "path", "") for route in routes}
-    parts = (ingest, queues, tickets, ops, docs, pages)
-    found.update(getattr(route, "path", "") for part in parts for route in part.router.routes)
+    found.update(getattr(route, "path", "") for part in _PARTS for route in part.router.routes)
     return found - {""}
 
 
-def _templates() -> Environment:
+_PARTS: Final = (ingest, queues, tickets, handling, ops, docs, pages, desk_tickets)
+
+
+def _templates(assets: Assets) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -113,7 +134,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= pages.FILTERS
+    environment.filters |= show.FILTERS
+    environment.globals |= {"static": assets.address, "t": texts("nl"), "me": None}
     return environment
 
 

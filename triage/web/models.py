@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -16,6 +16,8 @@ from triage.web.problems import OWN
 
 #: The longest claim, in seconds.
 LEASE_LIMIT: Final = 24 * 3600
+#: The most tickets of one bulk action.
+BULK_LIMIT: Final = 200
 _LABEL: Final = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -55,6 +57,16 @@ Note = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
     Field(description="Een toelichting voor collega's.", examples=["Teruggebeld, is op de hoogte"]),
+]
+Reply = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    Field(description="Wat er geantwoord is.", examples=["Dank, we komen morgen langs"]),
+]
+Link = Annotated[
+    str,
+    StringConstraints(max_length=2048, pattern=r"^https?://[^\x00-\x20\x7f]+$"),
+    Field(description="Waar het antwoord staat.", examples=["https://voorbeeld.nl/antwoord/1"]),
 ]
 Topic = Annotated[
     str,
@@ -116,6 +128,8 @@ class ResolveRequest(_Request):
         Field(description="Hoe het is afgehandeld.", examples=["beantwoord"]),
     ]
     note: Note | None = None
+    reply: Reply | None = None
+    link: Link | None = None
 
 
 class _Decision(_Request):
@@ -144,6 +158,78 @@ class EscalateRequest(_Decision):
     team: TeamKey | None = None
 
 
+class ConfirmRequest(_Decision):
+    """Zeggen dat onderwerp, urgentie en bedoeling kloppen."""
+
+
+class SnoozeRequest(_Request):
+    """Een ticket even wegleggen."""
+
+    owner: Owner
+    token: FencingToken | None = None
+    seconds: Annotated[
+        float, Field(ge=60, le=LEASE_LIMIT, description="Hoe lang.", examples=[3600])
+    ]
+
+
+class NoteRequest(_Request):
+    """Iets voor collega's bij een ticket zetten."""
+
+    owner: Owner
+    note: Note
+
+
+class ReopenRequest(_Request):
+    """Een afgehandeld ticket weer openen."""
+
+    owner: Owner
+    note: Note | None = None
+
+
+class UndoRequest(_Request):
+    """Terugnemen wat je net deed."""
+
+    owner: Owner
+
+
+class BulkRequest(_Request):
+    """Met veel tickets tegelijk hetzelfde doen; geef wat bij de handeling hoort."""
+
+    owner: Owner
+    action: Annotated[
+        Literal["resolve", "correct", "reassign", "confirm", "undo"], Field(examples=["resolve"])
+    ]
+    tickets: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
+        Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
+    ]
+    outcome: Annotated[str, _words(100)] | None = None
+    topic: Topic | None = None
+    urgency: AnUrgency | None = None
+    intent: Intent | None = None
+    team: TeamKey | None = None
+    note: Note | None = None
+    reply: Reply | None = None
+    link: Link | None = None
+
+
+class BulkItemOut(BaseModel):
+    """Hoe het met één ticket ging."""
+
+    ticket: str
+    done: bool
+    #: Why not: the code of the refusal.
+    code: str | None = None
+    holder: str | None = None
+
+
+class BulkOut(BaseModel):
+    """Hoe het met elk ticket ging, in de volgorde van de vraag."""
+
+    done: int
+    results: list[BulkItemOut]
+
+
 class ClaimOut(BaseModel):
     """Wie een ticket in behandeling heeft, en tot wanneer."""
 
@@ -166,6 +252,8 @@ class TicketOut(BaseModel):
     #: Grows with every change.
     version: int
     claim: ClaimOut | None
+    #: Set aside until then.
+    snoozed_until: datetime | None
     post: Annotated[dict[str, Any], Field(description="Het bericht (`triage schema post`).")]
     assessment: Annotated[
         dict[str, Any], Field(description="Wat het model zei, met de redenen en de regel.")
@@ -267,6 +355,7 @@ def ticket_out(ticket: Ticket) -> TicketOut:
         state=ticket.state,
         version=ticket.version,
         claim=ClaimOut(owner=claim.owner, until=claim.until) if claim else None,
+        snoozed_until=ticket.snoozed_until,
         post=dict(ticket.post),
         assessment=dict(ticket.assessment),
         history=[dict(item) for item in ticket.history],

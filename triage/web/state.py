@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,6 +16,9 @@ from triage.queue import Queue
 from triage.route import Profile
 from triage.web.background import Publisher
 from triage.web.config import WebConfig
+from triage.web.desk.activity import Activity
+from triage.web.desk.answers import Answer
+from triage.web.desk.views import Views
 from triage.web.events import Hub
 from triage.web.limits import Buckets
 from triage.web.seen import Seen
@@ -38,6 +41,10 @@ class Service:
     buckets: Buckets
     seen: Seen
     templates: Environment
+    #: What the desk lists and counts.
+    views: Views
+    activity: Activity
+    answers: Sequence[Answer]
 
 
 def service_of(request: Request) -> Service:

@@ -28,6 +28,7 @@ from triage.web.models import (
     ClaimedOut,
     ClaimedTicketOut,
     ClaimRequest,
+    ConfirmRequest,
     CorrectRequest,
     EscalateRequest,
     ReassignRequest,
@@ -109,7 +110,7 @@ async def claim(
     service: AService, ticket: TicketPath, body: ClaimRequest, request: RequestId
 ) -> ClaimedTicketOut:
     """Pak een ticket op: tot `until` is het van `owner`, die met `token` handelt."""
-    claimed = await _act(
+    claimed = await act(
         service,
         ticket,
         service.queue.claim,
@@ -127,7 +128,7 @@ async def renew(
     service: AService, ticket: TicketPath, body: RenewRequest, request: RequestId
 ) -> ClaimedOut:
     """Verleng een claim die nog geldt."""
-    kept = await _act(
+    kept = await act(
         service,
         ticket,
         service.queue.renew,
@@ -149,7 +150,7 @@ async def release(
     service: AService, ticket: TicketPath, body: ReleaseRequest, request: RequestId
 ) -> None:
     """Geef een claim terug; het ticket blijft liggen waar het lag."""
-    await _act(service, ticket, service.queue.release, token=body.token, request=request)
+    await act(service, ticket, service.queue.release, token=body.token, request=request)
 
 
 # -- outcomes ------------------------------------------------------------------------------------
@@ -162,8 +163,8 @@ async def resolve(
     service: AService, ticket: TicketPath, body: ResolveRequest, request: RequestId
 ) -> TicketOut:
     """Sluit een ticket; dat vraagt om de claim, ook als die net verlopen is."""
-    change = Change(outcome=body.outcome, note=body.note)
-    return await _decide(service, ticket, service.queue.resolve, change, body, request)
+    change = Change(outcome=body.outcome, note=body.note, reply=body.reply, link=body.link)
+    return await decide(service, ticket, service.queue.resolve, change, body, request)
 
 
 @router.post(
@@ -177,15 +178,15 @@ async def correct(
     De tijd telt vanaf de ontvangst van het bericht. Is het ticket opgepakt, dan is `token` nodig.
     """
     if body.topic is None and body.urgency is None and body.intent is None:
-        raise _wrong("", "geef minstens een van topic, urgency en intent")
+        raise wrong("", "geef minstens een van topic, urgency en intent")
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
     if urgency:
-        due_at = _due(await _read(service, ticket), urgency, service)
+        due_at = due_of(await read_ticket(service, ticket), urgency, service)
     change = Change(
         topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )
-    return await _decide(service, ticket, service.queue.correct, change, body, request)
+    return await decide(service, ticket, service.queue.correct, change, body, request)
 
 
 @router.post(
@@ -195,9 +196,9 @@ async def reassign(
     service: AService, ticket: TicketPath, body: ReassignRequest, request: RequestId
 ) -> TicketOut:
     """Geef een ticket aan een ander team; de claim eindigt, de tijd loopt door."""
-    _known_team(profile_of(service, org_of(ticket)), body.team)
+    known_team(profile_of(service, org_of(ticket)), body.team)
     change = Change(team=body.team, note=body.note)
-    return await _decide(service, ticket, service.queue.reassign, change, body, request)
+    return await decide(service, ticket, service.queue.reassign, change, body, request)
 
 
 @router.post(
@@ -212,8 +213,8 @@ async def escalate(
     """
     profile = profile_of(service, org_of(ticket))
     if body.team is not None:
-        _known_team(profile, body.team)
-    stands = await _read(service, ticket)
+        known_team(profile, body.team)
+    stands = await read_ticket(service, ticket)
     now = clock()
     team = on_duty(profile, body.team or stands.team, now)
     change = Change(
@@ -222,7 +223,7 @@ async def escalate(
         due_at=profile.due(Urgency.KRITIEK, team, now),
         note=body.note,
     )
-    return await _decide(service, ticket, service.queue.escalate, change, body, request)
+    return await decide(service, ticket, service.queue.escalate, change, body, request)
 
 
 def on_duty(profile: Profile, team: str, at: datetime) -> str:
@@ -233,7 +234,7 @@ def on_duty(profile: Profile, team: str, at: datetime) -> str:
     return found.key
 
 
-def _due(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
+def due_of(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
     """Give when a ticket is due at another urgency, counted from its receipt."""
     profile = profile_of(service, ticket.org)
     try:
@@ -244,12 +245,12 @@ def _due(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
     return profile.due(urgency, team, ticket.created_at, post=post)
 
 
-def _known_team(profile: Profile, team: str) -> None:
+def known_team(profile: Profile, team: str) -> None:
     if team not in profile.teams:
-        raise _wrong("team", "onbekend team")
+        raise wrong("team", "onbekend team")
 
 
-def _wrong(field: str, reason: str) -> Problem:
+def wrong(field: str, reason: str) -> Problem:
     fault = Fault(field=field, reason=reason)
     return Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
 
@@ -257,12 +258,12 @@ def _wrong(field: str, reason: str) -> Problem:
 # -- the way to the store ------------------------------------------------------------------------
 
 
-async def _read(service: Service, ticket: str) -> Ticket:
+async def read_ticket(service: Service, ticket: str) -> Ticket:
     profile_of(service, org_of(ticket))
     return await service.pools.desk(service.queue.get, ticket, now=clock())
 
 
-async def _act(
+async def act(
     service: Service,
     ticket: str,
     action: Callable[..., _T],
@@ -272,21 +273,24 @@ async def _act(
     """Run an action; a conflict tells who has the ticket."""
     profile_of(service, org_of(ticket))
     try:
-        return await service.pools.desk(action, ticket, *given, now=clock(), **more)
+        answer = await service.pools.desk(action, ticket, *given, now=clock(), **more)
     except Conflict as error:
         raise await _conflict(service, ticket, error) from None
+    if isinstance(answer, Ticket):
+        await service.views.changed(answer)
+    return answer
 
 
-async def _decide(
+async def decide(
     service: Service,
     ticket: str,
     action: Callable[..., Ticket],
     change: Change,
-    body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest,
+    body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest | ConfirmRequest,
     request: str,
 ) -> TicketOut:
     """Run an action that ends in the outcomes log, and see that it gets there."""
-    decided = await _act(
+    decided = await act(
         service, ticket, action, change, token=body.token, by=body.owner, request=request
     )
     await service.publisher.flush()
@@ -296,7 +300,7 @@ async def _decide(
 async def _conflict(service: Service, ticket: str, error: Conflict) -> Problem:
     holder = None
     try:
-        claim = (await _read(service, ticket)).claim
+        claim = (await read_ticket(service, ticket)).claim
     except NotFound:
         claim = None
     if claim:

@@ -1,0 +1,224 @@
+"""What the desk does besides deciding: confirm, set aside, note, reopen, take back, and in bulk."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from fastapi import APIRouter
+
+from triage.errors import Conflict, NotFound
+from triage.queue import Change, Queue
+from triage.ticket import State, Ticket, Urgency, org_of
+from triage.web.background import clock
+from triage.web.models import (
+    BulkItemOut,
+    BulkOut,
+    BulkRequest,
+    ConfirmRequest,
+    NoteRequest,
+    ReopenRequest,
+    SnoozeRequest,
+    TicketOut,
+    UndoRequest,
+    ticket_out,
+)
+from triage.web.queues import TicketPath
+from triage.web.state import AProfile, AService, Service
+from triage.web.tickets import RequestId, act, decide, due_of, known_team, wrong
+
+router: Final = APIRouter(prefix="/api/v1")
+
+_MENTION: Final = re.compile(r"(?<![\w@])@([\w](?:[\w.-]{0,58}[\w])?)")
+#: The most colleagues that one note names.
+MENTION_LIMIT: Final = 20
+
+
+@router.post(
+    "/tickets/{ticket}/confirm", tags=["tickets"], summary="Bevestigen", operation_id="confirm"
+)
+async def confirm(
+    service: AService, ticket: TicketPath, body: ConfirmRequest, request: RequestId
+) -> TicketOut:
+    """Zeg dat de beoordeling klopt: daar leert het volgende model van."""
+    return await decide(
+        service, ticket, service.queue.confirm, Change(note=body.note), body, request
+    )
+
+
+@router.post(
+    "/tickets/{ticket}/snooze", tags=["tickets"], summary="Wegleggen", operation_id="snooze"
+)
+async def snooze(
+    service: AService, ticket: TicketPath, body: SnoozeRequest, request: RequestId
+) -> TicketOut:
+    """Leg een ticket weg tot later, of tot er iets mee gebeurt. Nooit een kritiek ticket."""
+    until = clock() + timedelta(seconds=body.seconds)
+    found = await act(
+        service,
+        ticket,
+        service.queue.snooze,
+        until=until,
+        token=body.token,
+        by=body.owner,
+        request=request,
+    )
+    return ticket_out(found)
+
+
+@router.post("/tickets/{ticket}/note", tags=["tickets"], summary="Notitie", operation_id="note")
+async def note(
+    service: AService, ticket: TicketPath, body: NoteRequest, request: RequestId
+) -> TicketOut:
+    """Zet iets voor collega's bij een ticket; `@naam` noemt er een."""
+    mentions = list(dict.fromkeys(_MENTION.findall(body.note)))[:MENTION_LIMIT]
+    found = await act(
+        service,
+        ticket,
+        service.queue.note,
+        body.note,
+        by=body.owner,
+        mentions=mentions,
+        request=request,
+    )
+    return ticket_out(found)
+
+
+@router.post(
+    "/tickets/{ticket}/reopen", tags=["tickets"], summary="Heropenen", operation_id="reopen"
+)
+async def reopen(
+    service: AService, ticket: TicketPath, body: ReopenRequest, request: RequestId
+) -> TicketOut:
+    """Open een afgehandeld ticket weer; het wacht zoals het wachtte."""
+    found = await act(
+        service,
+        ticket,
+        service.queue.reopen,
+        Change(note=body.note),
+        by=body.owner,
+        request=request,
+    )
+    await service.publisher.flush()
+    return ticket_out(found)
+
+
+@router.post(
+    "/tickets/{ticket}/undo", tags=["tickets"], summary="Ongedaan maken", operation_id="undo"
+)
+async def undo(
+    service: AService, ticket: TicketPath, body: UndoRequest, request: RequestId
+) -> TicketOut:
+    """Neem terug wat je net met een ticket deed; dat kan tien seconden."""
+    found = await act(service, ticket, service.queue.undo, by=body.owner, request=request)
+    await service.publisher.flush()
+    return ticket_out(found)
+
+
+# -- bulk ----------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/tickets/bulk",
+    tags=["tickets"],
+    summary="Veel tickets tegelijk",
+    operation_id="bulk",
+)
+async def bulk(
+    service: AService, profile: AProfile, body: BulkRequest, request: RequestId
+) -> BulkOut:
+    """Doe met elk ticket hetzelfde: afhandelen met één antwoord, verbeteren, overdragen.
+
+    Elk ticket gaat apart: wat bij een collega ligt blijft daar, en staat zo in het antwoord.
+    """
+    _check(body)
+    if body.team is not None:
+        known_team(profile, body.team)
+    if any(org_of(ticket) != profile.org for ticket in body.tickets):
+        raise wrong("tickets", "niet van deze organisatie")
+    run = _Bulk(service=service, queue=service.queue, body=body, request=request)
+    results: list[BulkItemOut] = []
+    for ticket in dict.fromkeys(body.tickets):
+        result, after = await service.pools.desk(run.one, ticket)
+        results.append(result)
+        if after is not None:
+            await service.views.changed(after)
+    await service.publisher.flush()
+    return BulkOut(done=sum(result.done for result in results), results=results)
+
+
+def _check(body: BulkRequest) -> None:
+    needed = {
+        "resolve": body.outcome is not None,
+        "correct": any((body.topic, body.urgency, body.intent)),
+        "reassign": body.team is not None,
+    }
+    if not needed.get(body.action, True):
+        raise wrong("", "geef bij resolve outcome, bij reassign team, bij correct een label")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bulk:
+    """One bulk action; each ticket has request ids of its own, so that a repeat does nothing."""
+
+    service: Service
+    queue: Queue
+    body: BulkRequest
+    request: str
+
+    def one(self, ticket: str) -> tuple[BulkItemOut, Ticket | None]:
+        """Do it with one ticket; tell how it went and how the ticket stands."""
+        try:
+            after = self._do(ticket)
+        except NotFound:
+            return BulkItemOut(ticket=ticket, done=False, code="not-found"), None
+        except Conflict as error:
+            return BulkItemOut(
+                ticket=ticket, done=False, code=error.code, holder=self._holder(ticket)
+            ), None
+        return BulkItemOut(ticket=ticket, done=True), after
+
+    def _do(self, ticket: str) -> Ticket:
+        body, queue, now = self.body, self.queue, clock()
+        request = f"{self.request}:{ticket}"
+        if body.action == "undo":
+            return queue.undo(ticket, by=body.owner, now=now, request=request)
+        stands = queue.get(ticket, now=now)
+        claim = stands.claim if stands.claim and stands.claim.owner == body.owner else None
+        token = claim.token if claim else None
+        if body.action == "resolve":
+            if token is None and stands.state is State.OPEN:
+                held = queue.claim(
+                    ticket, owner=body.owner, seconds=60, now=now, request=f"{request}:claim"
+                )
+                token = held.claim.token if held.claim else None
+            change = Change(outcome=body.outcome, note=body.note, reply=body.reply, link=body.link)
+            return queue.resolve(
+                ticket, change, token=token or 0, by=body.owner, now=now, request=request
+            )
+        decision = getattr(queue, body.action)
+        done: Ticket = decision(
+            ticket, self._change(stands), token=token, by=body.owner, now=now, request=request
+        )
+        return done
+
+    def _change(self, stands: Ticket) -> Change:
+        body = self.body
+        if body.action == "reassign":
+            return Change(team=body.team, note=body.note)
+        if body.action == "confirm":
+            return Change(note=body.note)
+        urgency = Urgency(body.urgency) if body.urgency else None
+        due_at = due_of(stands, urgency, self.service) if urgency else None
+        return Change(
+            topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
+        )
+
+    def _holder(self, ticket: str) -> str | None:
+        try:
+            claim = self.queue.get(ticket, now=clock()).claim
+        except NotFound:
+            return None
+        return claim.owner if claim else None
