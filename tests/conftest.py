@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.plugins.redis_server",
     "tests.plugins.queue_stores",
     "tests.plugins.api_server",
+    "tests.plugins.openid",
 ]

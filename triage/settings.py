@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from triage.access import Role
 from triage.errors import Refused
 
 
@@ -33,6 +34,13 @@ def _queue_url(url: str) -> str:
         msg = "begint met sqlite://, redis:// of rediss://"
         raise ValueError(msg)
     return url
+
+
+def _public_url(url: str) -> str:
+    if url and not url.startswith(("https://", "http://")):
+        msg = "begint met https://"
+        raise ValueError(msg)
+    return url.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -66,6 +74,31 @@ class Settings(BaseSettings):
     #: Where a worker shows ``/metrics``, ``/healthz`` and ``/readyz``; 0: nowhere.
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=9108, ge=0, le=65535)
+    #: How browsers reach the server (``https://triage.example.nl``), where that isn't loopback.
+    public_url: Annotated[str, AfterValidator(_public_url)] = ""
+    #: The OpenID provider at which people sign in, exactly as its tokens name it.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    #: Without: a public client, by PKCE alone.
+    oidc_client_secret_file: Path | None = None
+    oidc_scope: str = "openid profile"
+    #: Where roles (lezer, medewerker, teamleider, beheerder) stand in the ID token, and JSON that
+    #: makes its values roles: ``{"GG-WEBCARE": "medewerker"}``.
+    oidc_roles_claim: str = "roles"
+    oidc_role_map: dict[str, Role] = Field(default_factory=dict)
+    #: Where teams stand; empty: everybody works for all. JSON: value to ``team`` or ``org/team``.
+    oidc_teams_claim: str = ""
+    oidc_team_map: dict[str, str] = Field(default_factory=dict)
+    oidc_name_claim: str = "name"
+    #: Let one-time links of ``triage link`` sign in on an address that isn't loopback as well.
+    local_account: bool = False
+    #: How long a session lasts without requests of its owner, and at most.
+    session_idle_minutes: float = Field(default=60, gt=0, le=24 * 60)
+    session_hours: float = Field(default=10, gt=0, le=7 * 24)
+    #: Ask for a token with ``metrics:read`` on the server's ``/metrics``.
+    guard_metrics: bool = False
+    #: How long the record of who saw and did what is kept, in days.
+    audit_days: float = Field(default=400, ge=30)
     #: JSON: ``{"tokens": [{"name", "sha256", "scopes"}]}``.
     api_tokens_file: Path | None = None
     #: JSON: ``{"sources": [{"name", "sha256" | "hmac_secret", "rate_per_minute"}]}``.
@@ -148,11 +181,21 @@ class Settings(BaseSettings):
         """Kafka's password, from the file where one is named."""
         if self.kafka_password_file is None:
             return self.kafka_password.get_secret_value()
-        try:
-            return self.kafka_password_file.read_text().strip()
-        except OSError as error:
-            msg = f"TRIAGE_KAFKA_PASSWORD_FILE: niet te lezen ({error.strerror})"
-            raise Refused(msg) from None
+        return _secret("TRIAGE_KAFKA_PASSWORD_FILE", self.kafka_password_file)
+
+    @property
+    def oidc_client_secret(self) -> str:
+        """The secret of our client at the provider; empty for a public client."""
+        if self.oidc_client_secret_file is None:
+            return ""
+        return _secret("TRIAGE_OIDC_CLIENT_SECRET_FILE", self.oidc_client_secret_file)
+
+
+def _secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Refused(f"{name}: niet te lezen ({error.strerror})") from None
 
 
 def load_settings(**options: object) -> Settings:

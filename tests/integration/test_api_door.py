@@ -352,7 +352,7 @@ def test_every_answer_has_its_security_headers(server: ApiServer) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert "Server" not in answer.headers
     assert "<script>" not in page.text
     assert "style=" not in page.text

@@ -16,6 +16,8 @@ import pytest
 from tests.plugins.brokers import KafkaBroker, free_port
 from tests.plugins.programs import Program, wait_until
 from tests.plugins.redis_server import RedisServer
+from triage.access import Access, Scope, tokens
+from triage.access.open import open_access
 from triage.log import Log
 from triage.log.open import open_log
 from triage.post import Author, Post
@@ -38,9 +40,11 @@ class ApiServer:
         broker: KafkaBroker | None = None,
         redis: RedisServer | None = None,
         arguments: Sequence[str] = (),
+        port: int = 0,
         **env: str,
     ) -> None:
         self.folder = folder
+        self._token = ""
         data = folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         embedded = f"sqlite:///{data / 'triage.db'}"
@@ -50,7 +54,8 @@ class ApiServer:
         self.queue: Queue = open_queue(queue_url)
         self.profile = Profile.builtin(PROFILE)
         self.org = self.profile.org
-        self.port = free_port()
+        self.access: Access = open_access(queue_url)
+        self.port = port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         stores = ["--log", log_url, "--queue", queue_url] if broker else []
         self.program = Program(
@@ -75,8 +80,26 @@ class ApiServer:
         except httpx.HTTPError:
             return False
 
+    def token(self, *scopes: Scope, teams: frozenset[str] | None = None) -> str:
+        """Make an API token for this server; without scopes it may do all."""
+        name = f"t{uuid.uuid4().hex}"
+        granted = frozenset(scopes or Scope)
+        return tokens.create(self.access, name, granted, now=now(), teams=teams)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header of a program that may do all."""
+        if not self._token:
+            self._token = self.token()
+        return {"Authorization": f"Bearer {self._token}"}
+
     def client(self, **options: Any) -> httpx.Client:
-        """Give a client of this server."""
+        """Give a client of this server: a program that may do all."""
+        headers = {**self.bearer, **options.pop("headers", {})}
+        return self.stranger(headers=headers, **options)
+
+    def stranger(self, **options: Any) -> httpx.Client:
+        """Give a client that shows nothing."""
         return httpx.Client(base_url=self.address, timeout=20, **options)
 
     def fill(self, count: int, *, prefix: str = "p", **fields: Any) -> list[str]:
@@ -131,6 +154,7 @@ class ApiServer:
         self.program.kill()
         self.log.close()
         self.queue.close()
+        self.access.close()
 
 
 def now() -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from triage.access.open import open_access
 from triage.cli.build import open_parts
 from triage.cli.process import MULTIPROC
 from triage.cli.web import web_config
@@ -18,10 +19,12 @@ def run_serve(settings: Settings) -> None:
     config = web_config(settings, os.environ.get(MULTIPROC))
     with ExitStack() as stack:
         parts = open_parts(settings, stack, wait=True)
+        access = stack.enter_context(open_access(settings.queue_url))
         app = create_app(
             config,
             log=parts.log,
             queue=parts.queue,
+            access=access,
             profiles=parts.profiles,
             metrics=parts.metrics,
         )

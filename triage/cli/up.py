@@ -18,6 +18,9 @@ from typing import Any
 
 import typer
 
+from triage.access import Access
+from triage.access.open import open_access
+from triage.cli.access import address_of, make_link
 from triage.cli.build import load_profiles, make_log, make_queue
 from triage.cli.process import MULTIPROC, now, on_stop, worker_children
 from triage.cli.web import web_config
@@ -30,6 +33,7 @@ from triage.post import Post
 from triage.queue import Queue
 from triage.settings import Settings
 from triage.supervisor import Child, Supervisor
+from triage.web.config import is_loopback
 
 
 def run_up(settings: Settings, demo_rate: float) -> int:
@@ -44,7 +48,8 @@ def run_up(settings: Settings, demo_rate: float) -> int:
         figures = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triage-")))
         supervisor = Supervisor(_children(settings, figures), forget=partial(forget, figures))
         on_stop(supervisor.stop)
-        _announce(settings)
+        access = stack.enter_context(open_access(settings.queue_url))
+        _announce(settings, access)
         feeder = _Feeder(log, demo_rate)
         line = _LiveLine(queue, tuple(profiles))
 
@@ -93,9 +98,10 @@ def _check_port(host: str, port: int) -> None:
             raise Refused(message) from None
 
 
-def _announce(settings: Settings) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    typer.echo(f"triage draait: http://{host}:{settings.port}/   (stoppen: Ctrl-C)")
+def _announce(settings: Settings, access: Access) -> None:
+    typer.echo(f"triage draait: {address_of(settings)}/   (stoppen: Ctrl-C)")
+    if settings.local_account or is_loopback(settings.host):
+        typer.echo(f"aanmelden, één keer en binnen een uur: {make_link(settings, access)}")
     typer.echo(f"gegevens in {settings.data.absolute()}")
     sys.stdout.flush()
 

@@ -7,15 +7,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from triage.access import OLD_SCOPES, Scope
 from triage.cli.build import load_profiles
 from triage.errors import InvalidPost, Refused
 from triage.jsontext import parse_object
 from triage.settings import Settings
-from triage.web.config import SECRET_BYTES, Scope, Source, Token, WebConfig, is_loopback
+from triage.web.config import (
+    SECRET_BYTES,
+    Provider,
+    Source,
+    Token,
+    WebConfig,
+    check_exposure,
+    is_loopback,
+)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256: Final = re.compile("[0-9a-fA-F]{64}")
-_SCOPES: Final[frozenset[str]] = frozenset(Scope)
+_SCOPES: Final[Mapping[str, Scope]] = {**{scope.value: scope for scope in Scope}, **OLD_SCOPES}
 _FILE_LIMIT: Final = 1024 * 1024
 #: Posts a minute where a source names none.
 _RATE: Final = 6_000
@@ -27,22 +36,40 @@ def web_config(settings: Settings, figures: str | None) -> WebConfig:
     """Read how the server is set up; ``figures`` is where several processes write theirs.
 
     Raises Refused, which names file and field and never a secret, and for an address that others
-    can reach while there are no tokens to keep them out.
+    can reach while there is no sign-in to keep them out.
     """
     tokens = tuple(_tokens(settings.api_tokens_file))
-    if not tokens and not is_loopback(settings.host):
-        message = (
-            f"{settings.host} is bereikbaar voor anderen: "
-            "zet TRIAGE_API_TOKENS_FILE, of luister op 127.0.0.1"
-        )
-        raise Refused(message)
-    return WebConfig(
+    config = WebConfig(
         default_org=next(iter(load_profiles(settings))),
         tokens=tokens,
         sources={source.name: source for source in _sources(settings.sources_file)},
-        open_on_loopback=is_loopback(settings.host),
+        provider=_provider(settings),
+        local_account=settings.local_account or is_loopback(settings.host),
+        public_url=settings.public_url,
+        session_idle_seconds=settings.session_idle_minutes * 60,
+        session_seconds=settings.session_hours * 3600,
+        guard_metrics=settings.guard_metrics,
+        audit_seconds=settings.audit_days * _DAY,
         retention_seconds=settings.retention_days * _DAY,
         metrics_dir=Path(figures) if figures else None,
+    )
+    check_exposure(config, settings.host)
+    return config
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    return Provider(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        scope=settings.oidc_scope,
+        roles_claim=settings.oidc_roles_claim,
+        role_map=settings.oidc_role_map,
+        teams_claim=settings.oidc_teams_claim,
+        team_map=settings.oidc_team_map,
+        name_claim=settings.oidc_name_claim,
     )
 
 
@@ -53,11 +80,11 @@ def _tokens(path: Path | None) -> Iterator[Token]:
             isinstance(scope, str) and scope in _SCOPES for scope in scopes
         )
         if not scopes or not known:
-            raise Refused(f"{place}.scopes: een lijst met een of meer van read, act, ingest")
+            raise Refused(f"{place}.scopes: een lijst met een of meer van {', '.join(Scope)}")
         yield Token(
             name=item["name"],
             sha256=_digest(place, item.get("sha256")),
-            scopes=frozenset(map(Scope, scopes)),
+            scopes=frozenset(_SCOPES[scope] for scope in scopes),
         )
 
 

@@ -13,31 +13,37 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.routing import BaseRoute
 
 from triage import __version__
+from triage.access import Access
 from triage.errors import Refused
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
 from triage.route import Profile
-from triage.web import docs, handling, ingest, ops, problems, queues, tickets
-from triage.web.background import Chores, Publisher
+from triage.web import audit, docs, handling, ingest, ops, problems, queues, signin, tickets
 from triage.web.assets import Assets
+from triage.web.background import Chores, Publisher
 from triage.web.config import WebConfig
 from triage.web.desk import pages, show
 from triage.web.desk import tickets as desk_tickets
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers
+from triage.web.desk.lists import Lists
 from triage.web.desk.texts import texts
-from triage.web.desk.views import Views
 from triage.web.door import Door
 from triage.web.events import Hub
 from triage.web.limits import Buckets
+from triage.web.oidc import OpenId
 from triage.web.openapi import complete
-from triage.web.seen import Seen
+from triage.web.seen import Seen, Views
 from triage.web.state import Service
 from triage.web.threads import Pools
 
 _HERE: Final = Path(__file__).parent
+_PARTS: Final = (
+    *(ingest, queues, tickets, handling, audit, ops, docs, signin),
+    *(pages, desk_tickets),
+)
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
 
@@ -60,6 +66,7 @@ def create_app(
     *,
     log: Log,
     queue: Queue,
+    access: Access,
     profiles: Mapping[str, Profile],
     metrics: Metrics,
 ) -> FastAPI:
@@ -67,12 +74,13 @@ def create_app(
     if config.default_org not in profiles:
         raise Refused(f"geen profiel voor de organisatie {config.default_org}")
     pools = Pools()
-    views, activity = Views(queue, pools.desk), Activity()
+    lists, activity = Lists(queue, pools.desk), Activity()
     assets = Assets(_HERE / "static", config.tokens_css)
     service = Service(
         config=config,
         log=log,
         queue=queue,
+        access=access,
         profiles=profiles,
         metrics=metrics,
         pools=pools,
@@ -84,16 +92,17 @@ def create_app(
             tuple(profiles),
             pools.background,
             listeners=(
-                views.note,
+                lists.note,
                 lambda org, events: activity.note(org, [event.data for event in events]),
             ),
         ),
         buckets=Buckets(),
         seen=Seen(),
-        templates=_templates(assets),
-        views=views,
+        views=Views(),
+        lists=lists,
         activity=activity,
         answers=load_answers(config.answers_file),
+        templates=_templates(assets),
     )
     app = App(
         title="triage",
@@ -108,7 +117,10 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.service = service
-    app.add_middleware(Door, config=config, metrics=metrics)
+    provider = config.provider
+    address = f"{config.public_url}{signin.BACK}"
+    app.state.openid = OpenId(provider, address) if provider else None
+    app.add_middleware(Door, metrics=metrics)
     problems.install(app)
     for part in _PARTS:
         app.include_router(part.router)
@@ -121,9 +133,6 @@ def _paths(routes: list[BaseRoute]) -> set[str]:
     found = {getattr(route, "path", "") for route in routes}
     found.update(getattr(route, "path", "") for part in _PARTS for route in part.router.routes)
     return found - {""}
-
-
-_PARTS: Final = (ingest, queues, tickets, handling, ops, docs, pages, desk_tickets)
 
 
 def _templates(assets: Assets) -> Environment:
@@ -150,6 +159,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.pools.background,
         orgs=tuple(service.profiles),
         retention_seconds=config.retention_seconds,
+        access=service.access,
+        audit_seconds=config.audit_seconds,
     )
     running = [
         asyncio.create_task(work)

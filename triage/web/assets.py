@@ -22,7 +22,7 @@ class Assets(StaticFiles):
     """Our static files and, where it has one, the organisation's style sheet."""
 
     def __init__(self, folder: Path, tokens: Path | None) -> None:
-        """Raises Refused where the style sheet can't be read."""
+        """Take in what is there. Raises Refused where the style sheet can't be read."""
         super().__init__(directory=folder)
         digest = hashlib.sha256()
         for path in sorted(folder.rglob("*")):

@@ -1,26 +1,23 @@
-"""Who calls, and what they may do.
+"""Machines that call: by a token (``Authorization: Bearer``), or by signing what they send.
 
-A caller shows a token (``Authorization: Bearer``, or in a browser as the password of ``Basic``), a
-source shows its token or signs the body. On a loopback address without tokens set up, whoever is on
-this machine may do all (:mod:`triage.web.origin` keeps other web sites out).
+Tokens come from ``triage token create`` and, as before there was that, from files; sources, which
+may only send posts, from a file. All become an :class:`triage.access.Identity` with scopes.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request
 
-from triage.web.config import Scope, Source, WebConfig
+from triage.access import Identity, Kind, Scope, tokens
+from triage.web.background import clock
+from triage.web.config import Source, WebConfig
 from triage.web.limits import Buckets
 from triage.web.problems import Problem
 from triage.web.state import service_of
@@ -31,50 +28,26 @@ SIGNATURE_SECONDS: Final = 300
 FAILURES_PER_MINUTE: Final = 60
 _TIMESTAMP: Final = re.compile(r"\d{1,12}")
 _SIGNATURE: Final = re.compile("sha256=([0-9a-fA-F]{64})")
-_ALL: Final = frozenset(Scope)
-_CHALLENGE: Final = 'Bearer realm="triage", Basic realm="triage", charset="UTF-8"'
+CHALLENGE: Final = 'Bearer realm="triage"'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who calls."""
-
-    #: Stands in logs and names the caller's requests; no secret.
-    name: str
-    scopes: frozenset[Scope]
-    #: Posts a minute; 0: no limit.
-    posts_per_minute: int = 0
-
-
-ANYONE: Final = Caller(name="deze-machine", scopes=_ALL)
-
-
-def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """Give a dependency that lets in callers with a scope."""
-
-    async def caller(request: Request) -> Caller:
-        found = identify(request)
-        if scope not in found.scopes:
-            raise Problem(403, f"hiervoor is het recht '{scope}' nodig")
-        return found
-
-    return caller
-
-
-def identify(request: Request) -> Caller:
-    """Tell who calls, by the headers alone. Raises Problem 401 and 429."""
-    service = service_of(request)
-    config, buckets = service.config, service.buckets
+async def machine(request: Request) -> Identity | None:
+    """Tell who shows a token; None: nobody shows one. Raises Problem 401 and 429."""
     token = _token(request)
     if token is None:
-        if config.open:
-            return ANYONE
-        raise Problem(401, "dit vraagt om een token", headers={"WWW-Authenticate": _CHALLENGE})
-    found = _holder(config, token)
+        return None
+    service = service_of(request)
+    config = service.config
+    found = _holder(config, token) or await service.pools.desk(
+        tokens.holder,
+        service.access,
+        token,
+        now=clock(),
+        posts_per_minute=config.posts_per_minute,
+    )
     if found is None:
-        raise refused(request, buckets)
-    request.state.caller = found.name
-    wait = buckets.take(f"token:{found.name}", config.requests_per_minute, now=time.monotonic())
+        raise refused(request, service.buckets)
+    wait = service.buckets.take(found.subject, config.requests_per_minute, now=time.monotonic())
     if wait:
         raise slow_down(wait)
     return found
@@ -95,15 +68,16 @@ def signed_by(request: Request) -> Source | None:
     return source
 
 
-def check_signature(request: Request, source: Source, body: bytes) -> Caller:
-    """Give the caller when the body is signed with the source's secret. Raises Problem 401."""
+def check_signature(request: Request, source: Source, body: bytes) -> Identity:
+    """Give the source when it signed the body. Raises Problem 401."""
     given = _SIGNATURE.fullmatch(request.headers.get("x-triage-signature", ""))
     stamp = request.headers.get("x-triage-timestamp", "")
     expected = signature(source.hmac_secret, stamp, body)
     if not given or not hmac.compare_digest(given[1].lower(), expected):
         raise refused(request, service_of(request).buckets)
-    request.state.caller = source.name
-    return _caller(source)
+    found = _source(source)
+    request.state.caller = found.subject
+    return found
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
@@ -118,7 +92,7 @@ def refused(request: Request, buckets: Buckets) -> Problem:
     if wait:
         return slow_down(wait)
     detail = "deze aanmelding klopt niet (token, bron, tijd of handtekening)"
-    return Problem(401, detail, headers={"WWW-Authenticate": _CHALLENGE})
+    return Problem(401, detail, headers={"WWW-Authenticate": CHALLENGE})
 
 
 def slow_down(wait: float) -> Problem:
@@ -135,34 +109,34 @@ def _token(request: Request) -> str | None:
     if header is None:
         return None
     scheme, _, value = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    return ""
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
-def _holder(config: WebConfig, token: str) -> Caller | None:
-    """Find whose token it is; looks at all of them, so that time tells nothing."""
-    digest = hashlib.sha256(token.encode(errors="replace")).hexdigest()
-    found: Caller | None = None
+def _holder(config: WebConfig, token: str) -> Identity | None:
+    """Find whose token of a file it is; looks at all of them, so that time tells nothing."""
+    sha256 = hashlib.sha256(token.encode(errors="replace")).hexdigest()
+    found: Identity | None = None
     for one in config.tokens:
-        if hmac.compare_digest(one.sha256, digest):
-            found = Caller(
-                name=one.name, scopes=one.scopes, posts_per_minute=config.posts_per_minute
+        if hmac.compare_digest(one.sha256, sha256):
+            found = Identity(
+                subject=f"token:{one.name}",
+                name=one.name,
+                kind=Kind.MACHINE,
+                granted=one.scopes,
+                teams=one.teams,
+                posts_per_minute=config.posts_per_minute,
             )
     for source in config.sources.values():
-        if source.sha256 and hmac.compare_digest(source.sha256, digest):
-            found = _caller(source)
+        if source.sha256 and hmac.compare_digest(source.sha256, sha256):
+            found = _source(source)
     return found
 
 
-def _caller(source: Source) -> Caller:
-    return Caller(
+def _source(source: Source) -> Identity:
+    return Identity(
+        subject=f"bron:{source.name}",
         name=source.name,
-        scopes=frozenset({Scope.INGEST}),
+        kind=Kind.MACHINE,
+        granted=frozenset({Scope.POSTS_WRITE}),
         posts_per_minute=source.rate_per_minute,
     )

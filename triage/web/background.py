@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
 
+from triage.access import Access
 from triage.backoff import Backoff
 from triage.errors import TriageError
 from triage.metrics import Metrics
@@ -88,7 +89,11 @@ class Chores:
         *,
         orgs: Sequence[str],
         retention_seconds: float,
+        access: Access,
+        audit_seconds: float,
     ) -> None:
+        self._access = access
+        self._audit_seconds = audit_seconds
         self._queue = queue
         self._metrics = metrics
         self._pool = pool
@@ -114,6 +119,9 @@ class Chores:
                     self._queue.sweep, org, now=clock(), retention_seconds=self._retention_seconds
                 ):
                     pass
+            now = clock()
+            audit_before = now - timedelta(seconds=self._audit_seconds)
+            await self._pool(self._access.expire, now=now, audit_before=audit_before)
 
         await _forever("sweep", SWEEP_SECONDS, clean, self._metrics)
 

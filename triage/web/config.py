@@ -6,10 +6,11 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+from triage.access import Role, Scope
 from triage.errors import Refused
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
@@ -17,17 +18,6 @@ _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: The shortest secret of a signature, in bytes.
 SECRET_BYTES: Final = 16
-
-
-class Scope(StrEnum):
-    """What a caller may do."""
-
-    #: See queues, tickets and events.
-    READ = "read"
-    #: Claim, resolve, correct, reassign and escalate.
-    ACT = "act"
-    #: Send posts.
-    INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +28,8 @@ class Token:
     #: SHA-256 of the token, in hex.
     sha256: str = field(repr=False)
     scopes: frozenset[Scope]
+    #: ``team`` or ``org/team``; None: all.
+    teams: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -69,6 +61,35 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The organisation's OpenID provider, and how its claims become roles and teams."""
+
+    #: Exactly as its tokens name it.
+    issuer: str
+    client_id: str
+    #: Empty: a public client, by PKCE alone.
+    client_secret: str = field(default="", repr=False)
+    scope: str = "openid profile"
+    #: Where roles stand in the ID token; dots go into objects (``realm_access.roles``).
+    roles_claim: str = "roles"
+    #: A value of that claim to a role; the roles' own names always count.
+    role_map: Mapping[str, Role] = field(default_factory=dict)
+    #: Where teams stand; empty: everybody works for all teams.
+    teams_claim: str = ""
+    #: A value of that claim to ``team`` or ``org/team``; without: the value itself.
+    team_map: Mapping[str, str] = field(default_factory=dict)
+    name_claim: str = "name"
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.issuer)
+        safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
+        if not safe or not parts.hostname or parts.query or parts.fragment:
+            raise Refused("TRIAGE_OIDC_ISSUER: een adres dat met https:// begint")
+        if not self.client_id:
+            raise Refused("TRIAGE_OIDC_CLIENT_ID: ontbreekt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfig:
     """Everything that the web part needs to know of its deployment."""
 
@@ -76,8 +97,19 @@ class WebConfig:
     default_org: str
     tokens: tuple[Token, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
-    #: Serve anyone on this machine while no tokens are set; only ever True on a loopback address.
-    open_on_loopback: bool = False
+    #: Where people sign in; None: only with one-time links, where those are allowed.
+    provider: Provider | None = None
+    #: Whether a one-time link of ``triage link`` signs in.
+    local_account: bool = False
+    #: How browsers reach us: ``https://triage.example.nl``; empty where that is loopback.
+    public_url: str = ""
+    #: How long a session lasts without requests of its owner, and at most, in seconds.
+    session_idle_seconds: float = 3600.0
+    session_seconds: float = 10 * 3600.0
+    #: Ask for a token with the scope ``metrics:read`` on ``/metrics``.
+    guard_metrics: bool = False
+    #: How long the record is kept, in seconds.
+    audit_seconds: float = 400 * 86_400.0
     #: The largest body of ``POST /api/v1/posts``, in bytes.
     body_limit: int = 8 * 1024 * 1024
     #: The most posts in one list.
@@ -104,9 +136,9 @@ class WebConfig:
     metrics_dir: Path | None = None
 
     @property
-    def open(self) -> bool:
-        """Whether callers need no credentials."""
-        return self.open_on_loopback and not self.tokens
+    def secure(self) -> bool:
+        """Whether browsers reach us over TLS: cookies are then for TLS only."""
+        return self.public_url.startswith("https://")
 
 
 def is_loopback(host: str) -> bool:
@@ -125,15 +157,24 @@ def is_loopback(host: str) -> bool:
 
 def check_exposure(config: WebConfig, host: str) -> None:
     """Refuse to listen to a network without knowing who may come in. Raises Refused."""
-    if is_loopback(host):
+    if config.public_url and not config.secure and not is_loopback(_hostname(config.public_url)):
+        raise Refused("TRIAGE_PUBLIC_URL: begint met https:// (http alleen voor localhost)")
+    if config.provider and not config.public_url:
+        raise Refused("TRIAGE_OIDC_ISSUER vraagt om TRIAGE_PUBLIC_URL: het adres voor browsers")
+    if is_loopback(host) or config.provider or config.tokens or config.local_account:
         return
-    if not config.tokens and not config.sources:
-        raise Refused(
-            f"{host} is voor anderen bereikbaar: stel tokens of bronnen in "
-            "(TRIAGE_API_TOKENS_FILE, TRIAGE_SOURCES_FILE) of luister op 127.0.0.1"
-        )
-    if config.open:
-        raise Refused(f"{host} is voor anderen bereikbaar: zonder tokens staat de dienst open")
+    raise Refused(
+        f"{host} is bereikbaar voor anderen en er is geen aanmelding ingesteld: "
+        "zet TRIAGE_OIDC_ISSUER en TRIAGE_OIDC_CLIENT_ID (mensen) of TRIAGE_API_TOKENS_FILE "
+        "(programma's), of luister op 127.0.0.1"
+    )
+
+
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _check_name(name: str) -> None:

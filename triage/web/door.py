@@ -17,7 +17,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triage.metrics import Metrics
-from triage.web.config import WebConfig
 from triage.web.ingest import read_body
 from triage.web.origin import check_origin
 from triage.web.problems import Problem
@@ -32,11 +31,12 @@ POSTS_PATH: Final = "/api/v1/posts"
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: browsers would then send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
@@ -47,9 +47,8 @@ _HEADERS: Final = {
 class Door:
     """Wraps the app: origin, kind and size of what comes in; headers, counts and log of answers."""
 
-    def __init__(self, app: ASGIApp, *, config: WebConfig, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
-        self._config = config
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,9 +80,9 @@ class Door:
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
-            check_origin(scope, headers, is_open=self._config.open)
+            check_origin(scope, headers)
             if scope["method"] in _WITH_BODY:
-                _check_kind(headers)
+                _check_kind(headers, form=not scope["path"].startswith("/api/"))
                 if scope["path"] != POSTS_PATH:
                     receive = await _read_ahead(scope, receive)
         except Problem as problem:
@@ -106,6 +105,7 @@ class Door:
         )
 
 
+_JSON: Final = frozenset({"application/json"})
 _ERROR: Final = 400
 #: What is noted where nobody was left to answer.
 _GONE: Final = 499
@@ -119,13 +119,14 @@ def _add_headers(message: MutableMapping[str, Any]) -> None:
         headers.setdefault(name, value)
 
 
-def _check_kind(headers: Headers) -> None:
-    """Refuse a body that is not JSON in UTF-8. Raises Problem 415."""
+def _check_kind(headers: Headers, *, form: bool) -> None:
+    """Refuse a body that is not JSON in UTF-8, or on a page a form. Raises Problem 415."""
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return
     kind, _, rest = headers.get("content-type", "").partition(";")
     charset = rest.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() != "application/json" or charset not in {"", "utf-8", "utf8"}:
+    kinds = {"application/json", "application/x-www-form-urlencoded"} if form else _JSON
+    if kind.strip().lower() not in kinds or charset not in {"", "utf-8", "utf8"}:
         raise Problem(415, "stuur JSON in UTF-8 (Content-Type: application/json)")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "stuur de inhoud zonder compressie (Content-Encoding)")

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,7 +83,7 @@ class Hub:
     def __init__(
         self, queue: Queue, orgs: Sequence[str], pool: Pool, *, listeners: Sequence[Listener] = ()
     ) -> None:
-        """``listeners`` hear of every event that the store still has, also before any client."""
+        """Let ``listeners`` hear of every event that the store still has, also before any client."""
         self._queue = queue
         self._listeners = tuple(listeners)
         self._pool = pool
@@ -144,7 +144,7 @@ class Hub:
         self._joined[org].set()
         return client
 
-    async def stream(self, org: str, client: _Client, last_id: str) -> AsyncIterator[bytes]:
+    async def stream(self, org: str, client: _Client, last_id: str) -> AsyncGenerator[bytes]:
         """Give a client its events as bytes, until it goes or the server stops."""
         try:
             yield _HELLO

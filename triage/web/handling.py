@@ -10,9 +10,11 @@ from typing import Final
 from fastapi import APIRouter
 
 from triage.errors import Conflict, NotFound
-from triage.queue import Change, Queue
+from triage.queue import Change
 from triage.ticket import State, Ticket, Urgency, org_of
+from triage.web.audit import audit
 from triage.web.background import clock
+from triage.web.identity import Identity, acting
 from triage.web.models import (
     BulkItemOut,
     BulkOut,
@@ -27,7 +29,7 @@ from triage.web.models import (
 )
 from triage.web.queues import TicketPath
 from triage.web.state import AProfile, AService, Service
-from triage.web.tickets import RequestId, act, decide, due_of, known_team, wrong
+from triage.web.tickets import Act, decide, due_of, known_team, perform, wrong
 
 router: Final = APIRouter(prefix="/api/v1")
 
@@ -40,48 +42,42 @@ MENTION_LIMIT: Final = 20
     "/tickets/{ticket}/confirm", tags=["tickets"], summary="Bevestigen", operation_id="confirm"
 )
 async def confirm(
-    service: AService, ticket: TicketPath, body: ConfirmRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ConfirmRequest, act: Act
 ) -> TicketOut:
     """Zeg dat de beoordeling klopt: daar leert het volgende model van."""
-    return await decide(
-        service, ticket, service.queue.confirm, Change(note=body.note), body, request
-    )
+    return await decide(service, act, ticket, service.queue.confirm, Change(note=body.note), body)
 
 
 @router.post(
     "/tickets/{ticket}/snooze", tags=["tickets"], summary="Wegleggen", operation_id="snooze"
 )
-async def snooze(
-    service: AService, ticket: TicketPath, body: SnoozeRequest, request: RequestId
-) -> TicketOut:
+async def snooze(service: AService, ticket: TicketPath, body: SnoozeRequest, act: Act) -> TicketOut:
     """Leg een ticket weg tot later, of tot er iets mee gebeurt. Nooit een kritiek ticket."""
     until = clock() + timedelta(seconds=body.seconds)
-    found = await act(
+    found = await perform(
         service,
+        act,
         ticket,
         service.queue.snooze,
         until=until,
         token=body.token,
-        by=body.owner,
-        request=request,
+        by=acting(act.me, body.owner),
     )
     return ticket_out(found)
 
 
 @router.post("/tickets/{ticket}/note", tags=["tickets"], summary="Notitie", operation_id="note")
-async def note(
-    service: AService, ticket: TicketPath, body: NoteRequest, request: RequestId
-) -> TicketOut:
+async def note(service: AService, ticket: TicketPath, body: NoteRequest, act: Act) -> TicketOut:
     """Zet iets voor collega's bij een ticket; `@naam` noemt er een."""
     mentions = list(dict.fromkeys(_MENTION.findall(body.note)))[:MENTION_LIMIT]
-    found = await act(
+    found = await perform(
         service,
+        act,
         ticket,
         service.queue.note,
         body.note,
-        by=body.owner,
+        by=acting(act.me, body.owner),
         mentions=mentions,
-        request=request,
     )
     return ticket_out(found)
 
@@ -89,17 +85,15 @@ async def note(
 @router.post(
     "/tickets/{ticket}/reopen", tags=["tickets"], summary="Heropenen", operation_id="reopen"
 )
-async def reopen(
-    service: AService, ticket: TicketPath, body: ReopenRequest, request: RequestId
-) -> TicketOut:
+async def reopen(service: AService, ticket: TicketPath, body: ReopenRequest, act: Act) -> TicketOut:
     """Open een afgehandeld ticket weer; het wacht zoals het wachtte."""
-    found = await act(
+    found = await perform(
         service,
+        act,
         ticket,
         service.queue.reopen,
         Change(note=body.note),
-        by=body.owner,
-        request=request,
+        by=acting(act.me, body.owner),
     )
     await service.publisher.flush()
     return ticket_out(found)
@@ -108,11 +102,10 @@ async def reopen(
 @router.post(
     "/tickets/{ticket}/undo", tags=["tickets"], summary="Ongedaan maken", operation_id="undo"
 )
-async def undo(
-    service: AService, ticket: TicketPath, body: UndoRequest, request: RequestId
-) -> TicketOut:
+async def undo(service: AService, ticket: TicketPath, body: UndoRequest, act: Act) -> TicketOut:
     """Neem terug wat je net met een ticket deed; dat kan tien seconden."""
-    found = await act(service, ticket, service.queue.undo, by=body.owner, request=request)
+    by = acting(act.me, body.owner)
+    found = await perform(service, act, ticket, service.queue.undo, by=by)
     await service.publisher.flush()
     return ticket_out(found)
 
@@ -126,9 +119,7 @@ async def undo(
     summary="Veel tickets tegelijk",
     operation_id="bulk",
 )
-async def bulk(
-    service: AService, profile: AProfile, body: BulkRequest, request: RequestId
-) -> BulkOut:
+async def bulk(service: AService, profile: AProfile, body: BulkRequest, act: Act) -> BulkOut:
     """Doe met elk ticket hetzelfde: afhandelen met één antwoord, verbeteren, overdragen.
 
     Elk ticket gaat apart: wat bij een collega ligt blijft daar, en staat zo in het antwoord.
@@ -138,13 +129,15 @@ async def bulk(
         known_team(profile, body.team)
     if any(org_of(ticket) != profile.org for ticket in body.tickets):
         raise wrong("tickets", "niet van deze organisatie")
-    run = _Bulk(service=service, queue=service.queue, body=body, request=request)
+    tickets = tuple(dict.fromkeys(body.tickets))
+    await audit(act.http, f"ticket.{body.action}", *tickets)
+    run = _Bulk(service=service, me=act.me, by=acting(act.me, body.owner), body=body, id=act.id)
     results: list[BulkItemOut] = []
-    for ticket in dict.fromkeys(body.tickets):
+    for ticket in tickets:
         result, after = await service.pools.desk(run.one, ticket)
         results.append(result)
         if after is not None:
-            await service.views.changed(after)
+            service.lists.changed(after)
     await service.publisher.flush()
     return BulkOut(done=sum(result.done for result in results), results=results)
 
@@ -164,9 +157,10 @@ class _Bulk:
     """One bulk action; each ticket has request ids of its own, so that a repeat does nothing."""
 
     service: Service
-    queue: Queue
+    me: Identity
+    by: str
     body: BulkRequest
-    request: str
+    id: str
 
     def one(self, ticket: str) -> tuple[BulkItemOut, Ticket | None]:
         """Do it with one ticket; tell how it went and how the ticket stands."""
@@ -181,26 +175,26 @@ class _Bulk:
         return BulkItemOut(ticket=ticket, done=True), after
 
     def _do(self, ticket: str) -> Ticket:
-        body, queue, now = self.body, self.queue, clock()
-        request = f"{self.request}:{ticket}"
-        if body.action == "undo":
-            return queue.undo(ticket, by=body.owner, now=now, request=request)
+        body, by, queue, now = self.body, self.by, self.service.queue, clock()
+        request = f"{self.id}:{ticket}"
         stands = queue.get(ticket, now=now)
-        claim = stands.claim if stands.claim and stands.claim.owner == body.owner else None
+        if not self.me.may_work(stands.org, stands.team):
+            raise NotFound("niet van uw team")
+        if body.action == "undo":
+            return queue.undo(ticket, by=by, now=now, request=request)
+        claim = stands.claim if stands.claim and stands.claim.owner == by else None
         token = claim.token if claim else None
         if body.action == "resolve":
             if token is None and stands.state is State.OPEN:
                 held = queue.claim(
-                    ticket, owner=body.owner, seconds=60, now=now, request=f"{request}:claim"
+                    ticket, owner=by, seconds=60, now=now, request=f"{request}:claim"
                 )
                 token = held.claim.token if held.claim else None
             change = Change(outcome=body.outcome, note=body.note, reply=body.reply, link=body.link)
-            return queue.resolve(
-                ticket, change, token=token or 0, by=body.owner, now=now, request=request
-            )
+            return queue.resolve(ticket, change, token=token or 0, by=by, now=now, request=request)
         decision = getattr(queue, body.action)
         done: Ticket = decision(
-            ticket, self._change(stands), token=token, by=body.owner, now=now, request=request
+            ticket, self._change(stands), token=token, by=by, now=now, request=request
         )
         return done
 
@@ -218,7 +212,7 @@ class _Bulk:
 
     def _holder(self, ticket: str) -> str | None:
         try:
-            claim = self.queue.get(ticket, now=clock()).claim
+            claim = self.service.queue.get(ticket, now=clock()).claim
         except NotFound:
             return None
         return claim.owner if claim else None

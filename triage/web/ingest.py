@@ -13,17 +13,10 @@ from pydantic import BaseModel, Field
 from triage.errors import InvalidPost, Unavailable
 from triage.log import Topic
 from triage.schema import POST
-from triage.web.auth import (
-    SIGNATURE_SECONDS,
-    Caller,
-    check_signature,
-    identify,
-    signed_by,
-    slow_down,
-)
+from triage.web.auth import SIGNATURE_SECONDS, check_signature, signed_by, slow_down
 from triage.web.background import clock
 from triage.web.body import decode
-from triage.web.config import Scope
+from triage.web.identity import Identity, Scope, needs
 from triage.web.problems import Problem, unavailable
 from triage.web.state import AService
 
@@ -52,7 +45,7 @@ class Accepted(BaseModel):
 class _Sent:
     """Who sent which body; ``signature`` is empty where a token vouches for it."""
 
-    caller: Caller
+    caller: Identity
     body: bytes
     signature: bytes
 
@@ -60,9 +53,7 @@ class _Sent:
 async def _sender(request: Request, service: AService) -> _Sent:
     """Give who sends and what: tokens are checked before the body is read, signatures after."""
     source = signed_by(request)
-    caller = None if source else identify(request)
-    if caller and Scope.INGEST not in caller.scopes:
-        raise Problem(403, f"hiervoor is het recht '{Scope.INGEST}' nodig")
+    caller = None if source else await needs(Scope.POSTS_WRITE)(request)
     body = await read_body(request, service.config.body_limit)
     if source:
         caller = check_signature(request, source, body)
@@ -116,7 +107,7 @@ async def send(sent: Annotated[_Sent, Depends(_sender)], service: AService) -> A
     herhaling, zelfde id en andere inhoud als wijziging.
     """
     caller, body = sent.caller, sent.body
-    bucket, rate = f"berichten:{caller.name}", caller.posts_per_minute
+    bucket, rate = f"berichten:{caller.subject}", caller.posts_per_minute
     if wait := service.buckets.wait(bucket, rate, now=time.monotonic()):
         raise slow_down(wait)
     limit = service.config.list_limit

@@ -41,7 +41,12 @@ def _words(limit: int) -> StringConstraints:
 Owner = Annotated[
     str,
     _words(100),
-    Field(description="Wie dit doet.", examples=["s.devries"]),
+    Field(
+        description=(
+            "Voor wie een programma dit doet; wie zelf is aangemeld handelt onder eigen naam."
+        ),
+        examples=["s.devries"],
+    ),
 ]
 FencingToken = Annotated[
     int,
@@ -95,7 +100,7 @@ class _Request(BaseModel):
 class ClaimRequest(_Request):
     """Een ticket oppakken."""
 
-    owner: Owner
+    owner: Owner | None = None
     seconds: Annotated[
         float | None,
         Field(
@@ -120,7 +125,7 @@ class ReleaseRequest(_Request):
 class ResolveRequest(_Request):
     """Een ticket afhandelen; dat vraagt om de claim."""
 
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
         str,
@@ -133,7 +138,7 @@ class ResolveRequest(_Request):
 
 
 class _Decision(_Request):
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken | None = None
     note: Note | None = None
 
@@ -165,7 +170,7 @@ class ConfirmRequest(_Decision):
 class SnoozeRequest(_Request):
     """Een ticket even wegleggen."""
 
-    owner: Owner
+    owner: Owner | None = None
     token: FencingToken | None = None
     seconds: Annotated[
         float, Field(ge=60, le=LEASE_LIMIT, description="Hoe lang.", examples=[3600])
@@ -175,27 +180,27 @@ class SnoozeRequest(_Request):
 class NoteRequest(_Request):
     """Iets voor collega's bij een ticket zetten."""
 
-    owner: Owner
+    owner: Owner | None = None
     note: Note
 
 
 class ReopenRequest(_Request):
     """Een afgehandeld ticket weer openen."""
 
-    owner: Owner
+    owner: Owner | None = None
     note: Note | None = None
 
 
 class UndoRequest(_Request):
     """Terugnemen wat je net deed."""
 
-    owner: Owner
+    owner: Owner | None = None
 
 
 class BulkRequest(_Request):
     """Met veel tickets tegelijk hetzelfde doen; geef wat bij de handeling hoort."""
 
-    owner: Owner
+    owner: Owner | None = None
     action: Annotated[
         Literal["resolve", "correct", "reassign", "confirm", "undo"], Field(examples=["resolve"])
     ]

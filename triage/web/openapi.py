@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from triage.web.config import Scope
+from triage.access import Scope
 from triage.web.models import ProblemOut
 from triage.web.problems import MEDIA_TYPE, TITLES
 
@@ -19,12 +19,15 @@ _SCHEMES: Final = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "Een token met de rechten read, act of ingest, of dat van een bron.",
+        "description": "Een token met de rechten die erbij genoemd staan, of dat van een bron.",
     },
-    "wachtwoord": {
-        "type": "http",
-        "scheme": "basic",
-        "description": "Voor browsers: het token als wachtwoord, met een naam naar keuze.",
+    "sessie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "triage-sessie",
+        "description": (
+            "Voor wie zich in de browser aanmeldde. Wijzigingen vragen ook om `X-CSRF-Token`."
+        ),
     },
     "handtekening": {
         "type": "apiKey",
@@ -74,7 +77,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
         }
     if path.startswith("/api/v1/"):
-        operation["security"] = [{"token": []}, {"wachtwoord": []}]
+        operation["security"] = [{"token": []}, {"sessie": []}]
         operation["x-scope"] = _scope_of(path, method)
     if path == "/api/v1/posts":
         operation["security"].append({"handtekening": []})
@@ -102,5 +105,7 @@ def _errors_of(path: str, method: str) -> list[int]:
 
 def _scope_of(path: str, method: str) -> str:
     if path == "/api/v1/posts":
-        return Scope.INGEST.value
-    return (Scope.ACT if method == "post" else Scope.READ).value
+        return Scope.POSTS_WRITE.value
+    if path == "/api/v1/audit":
+        return Scope.AUDIT_READ.value
+    return (Scope.TICKETS_ACT if method == "post" else Scope.TICKETS_READ).value

@@ -11,6 +11,7 @@ from fastapi.responses import PlainTextResponse
 
 from triage.errors import TriageError
 from triage.metrics import CONTENT_TYPE, exposition
+from triage.web.identity import Scope, needs
 from triage.web.problems import Problem
 from triage.web.state import AService, Service
 
@@ -26,8 +27,10 @@ READY_SECONDS: Final = 2.0
     operation_id="metrics",
     response_class=PlainTextResponse,
 )
-async def metrics(service: AService) -> Response:
+async def metrics(request: Request, service: AService) -> Response:
     """Geef de cijfers van alle processen van deze dienst."""
+    if service.config.guard_metrics:
+        await needs(Scope.METRICS_READ)(request)
     source = service.config.metrics_dir or service.metrics.registry
     return Response(await service.pools.probe(exposition, source), media_type=CONTENT_TYPE)
 

@@ -10,15 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from triage.errors import InvalidPost, NotFound, StoreLost, Unavailable
 from triage.post import FIELDS
 
+#: Where people sign in.
+SIGN_IN: Final = "/aanmelden"
 MEDIA_TYPE: Final = "application/problem+json"
 #: How long a caller should wait for a store that does not answer, in seconds.
 RETRY_SECONDS: Final = 5
@@ -110,6 +114,27 @@ def unavailable(what: str) -> Problem:
     return Problem(503, f"{what} antwoordt niet; probeer het zo weer", headers=headers)
 
 
+def _answer(request: Request, problem: Problem) -> Response:
+    """Answer a program with JSON, and somebody at a browser with a page or the way to sign in."""
+    asked = request.url.path
+    if asked.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+        return problem.response()
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        query = f"?{request.url.query}" if request.url.query else ""
+        whole = asked + query if request.method == "GET" else "/"
+        where = SIGN_IN if whole == "/" else f"{SIGN_IN}?{urlencode({'next': whole})}"
+        if "hx-request" in request.headers:  # htmx would put the page into a part of this one
+            return Response(status_code=401, headers={"HX-Redirect": where})
+        return RedirectResponse(where, status_code=303)
+    html = request.app.state.service.templates.get_template("problem.html").render(
+        title=TITLES.get(problem.status, HTTPStatus(problem.status).phrase),
+        detail=problem.detail,
+        me=None,
+        csrf="",
+    )
+    return HTMLResponse(html, status_code=problem.status, headers=problem.headers)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ours, of the framework and of its validation in one form."""
     app.add_exception_handler(Problem, _problem)
@@ -120,15 +145,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StoreLost, _unavailable)
 
 
-async def _problem(_: Request, error: Exception) -> Response:
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return error.response()
+    return _answer(request, error)
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = _DETAILS.get(error.status_code, "dit verzoek kan zo niet worden uitgevoerd")
-    return Problem(error.status_code, detail, headers=error.headers).response()
+    return _answer(request, Problem(error.status_code, detail, headers=error.headers))
 
 
 _DETAILS: Final[Mapping[int, str]] = {
@@ -138,12 +163,12 @@ _DETAILS: Final[Mapping[int, str]] = {
 }
 
 
-async def _not_found(_: Request, error: Exception) -> Response:
-    return Problem(404, str(error)).response()
+async def _not_found(request: Request, error: Exception) -> Response:
+    return _answer(request, Problem(404, str(error)))
 
 
-async def _unavailable(_: Request, __: Exception) -> Response:
-    return unavailable("de opslag").response()
+async def _unavailable(request: Request, _: Exception) -> Response:
+    return _answer(request, unavailable("de opslag"))
 
 
 # -- validation ----------------------------------------------------------------------------------

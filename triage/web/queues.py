@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -11,9 +14,9 @@ from triage.errors import NotFound
 from triage.queue import Depth
 from triage.route import Profile
 from triage.ticket import org_of
-from triage.web.auth import needs
+from triage.web.audit import audit, audit_list
 from triage.web.background import clock
-from triage.web.config import Scope
+from triage.web.identity import Scope, SignedIn, check_team, needs, still_signed_in
 from triage.web.models import (
     QueuesOut,
     TeamOut,
@@ -24,10 +27,12 @@ from triage.web.models import (
 )
 from triage.web.state import AProfile, AService, Service, profile_of
 
-router: Final = APIRouter(prefix="/api/v1", dependencies=[Depends(needs(Scope.READ))])
+router: Final = APIRouter(prefix="/api/v1", dependencies=[Depends(needs(Scope.TICKETS_READ))])
 
 #: The most tickets in one answer.
 PAGE_LIMIT: Final = 500
+#: How long a stream may go on after its session or token ended, besides a heartbeat, in seconds.
+RECHECK_SECONDS: Final = 5.0
 TeamPath = Annotated[
     str, Path(description="De sleutel van een team.", examples=["openbare-ruimte"])
 ]
@@ -80,7 +85,9 @@ async def queues(service: AService, profile: AProfile) -> QueuesOut:
     operation_id="team_tickets",
 )
 async def tickets(
+    request: Request,
     service: AService,
+    me: SignedIn,
     profile: AProfile,
     team: TeamPath,
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
@@ -89,9 +96,11 @@ async def tickets(
     """Geef de open tickets van een team: kritiek eerst, dan wat het eerst klaar moet zijn."""
     if team not in profile.teams:
         await team_of(service, profile, team)
+    check_team(me, profile.org, team)
     found = await service.pools.desk(
         service.queue.list, profile.org, team, now=clock(), limit=limit, offset=offset
     )
+    await audit_list(request, (ticket.id for ticket in found))
     return TicketsOut(
         org=profile.org,
         team=team,
@@ -102,10 +111,13 @@ async def tickets(
 
 
 @router.get("/tickets/{ticket}", tags=["tickets"], summary="Eén ticket", operation_id="get_ticket")
-async def one(service: AService, ticket: TicketPath) -> TicketOut:
+async def one(request: Request, service: AService, me: SignedIn, ticket: TicketPath) -> TicketOut:
     """Geef een ticket met zijn geschiedenis."""
     profile_of(service, org_of(ticket))
-    return ticket_out(await service.pools.desk(service.queue.get, ticket, now=clock()))
+    found = await service.pools.desk(service.queue.get, ticket, now=clock())
+    check_team(me, found.org, found.team)
+    await audit(request, "ticket.view", ticket)
+    return ticket_out(found)
 
 
 @router.get(
@@ -134,6 +146,17 @@ async def events(request: Request, service: AService, profile: AProfile) -> Resp
     """
     last_id = request.headers.get("last-event-id", "")
     client = service.hub.join(profile.org)
-    return StreamingResponse(
-        service.hub.stream(profile.org, client, last_id), media_type="text/event-stream"
-    )
+    stream = service.hub.stream(profile.org, client, last_id)
+    return StreamingResponse(while_signed_in(request, stream), media_type="text/event-stream")
+
+
+async def while_signed_in(request: Request, stream: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """Hand on a stream until the session or token that opened it no longer stands."""
+    checked = time.monotonic()
+    async with contextlib.aclosing(stream) as chunks:
+        async for chunk in chunks:
+            if time.monotonic() - checked > RECHECK_SECONDS:
+                if not await still_signed_in(request):
+                    return
+                checked = time.monotonic()
+            yield chunk

@@ -1,13 +1,20 @@
-"""Signed requests that were taken: one sent again changes nothing and gets its answer again."""
+"""What came by before: signed requests that were taken, and views that were recorded."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from threading import Lock
 from typing import Final
 
 #: Signatures that are kept; over this the oldest go first.
 SIGNATURES: Final = 50_000
+
+#: For how long a ticket that somebody saw in a list counts as one view, in seconds: lists renew
+#: themselves every few seconds.
+VIEW_SECONDS: Final = 600.0
+#: Views that are remembered for that; over it the oldest are recorded once more.
+VIEWS: Final = 200_000
 
 
 class Seen:
@@ -35,3 +42,35 @@ class Seen:
         """Tell whether it was taken before."""
         with self._lock:
             return self._until.get(signature, -1.0) >= now
+
+
+class Views:
+    """Who saw which ticket in a list lately; time is an argument (seconds, growing).
+
+    >>> views = Views()
+    >>> views.new("sam", ["a", "b"], now=0), views.new("sam", ["b", "c"], now=1)
+    (['a', 'b'], ['c'])
+    >>> views.new("bo", ["b"], now=2), views.new("sam", ["b"], now=601)
+    (['b'], ['b'])
+    """
+
+    def __init__(self, limit: int = VIEWS) -> None:
+        self._limit = limit
+        self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def new(self, subject: str, tickets: Iterable[str], *, now: float) -> list[str]:
+        """Give the tickets that are news for somebody, and remember them."""
+        found = []
+        for ticket in tickets:
+            if now - self._seen.get((subject, ticket), -VIEW_SECONDS) >= VIEW_SECONDS:
+                found.append(ticket)
+                self._seen[subject, ticket] = now
+                self._seen.move_to_end((subject, ticket))
+        while len(self._seen) > self._limit:
+            self._seen.popitem(last=False)
+        return found
+
+    def forget(self, subject: str, tickets: Iterable[str]) -> None:
+        """Forget views that could not be recorded."""
+        for ticket in tickets:
+            self._seen.pop((subject, ticket), None)

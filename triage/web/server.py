@@ -67,7 +67,7 @@ def serve(app: FastAPI, host: str, port: int) -> None:
     )
     with _listening(host, port) as listener, _signals_survived():
         port = listener.getsockname()[1]
-        _log.info("serving", host=host, port=port, open=service.config.open)
+        _log.info("serving", host=host, port=port, people=service.config.provider is not None)
         _Server(config, service).run(sockets=[listener])
     _log.info("stopped")
 

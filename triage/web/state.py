@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from jinja2 import Environment
 
+from triage.access import Access
 from triage.errors import NotFound
 from triage.log import Log
 from triage.metrics import Metrics
@@ -18,10 +19,10 @@ from triage.web.background import Publisher
 from triage.web.config import WebConfig
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import Answer
-from triage.web.desk.views import Views
+from triage.web.desk.lists import Lists
 from triage.web.events import Hub
 from triage.web.limits import Buckets
-from triage.web.seen import Seen
+from triage.web.seen import Seen, Views
 from triage.web.threads import Pools
 
 
@@ -32,6 +33,7 @@ class Service:
     config: WebConfig
     log: Log
     queue: Queue
+    access: Access
     #: By organisation.
     profiles: Mapping[str, Profile]
     metrics: Metrics
@@ -40,9 +42,10 @@ class Service:
     hub: Hub
     buckets: Buckets
     seen: Seen
+    views: Views
     templates: Environment
     #: What the desk lists and counts.
-    views: Views
+    lists: Lists
     activity: Activity
     answers: Sequence[Answer]
 

@@ -11,6 +11,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -21,9 +22,9 @@ from triage.post import Post
 from triage.queue import Change
 from triage.route import Profile
 from triage.ticket import Ticket, Urgency, org_of
-from triage.web.auth import Caller, needs
+from triage.web.audit import audit
 from triage.web.background import clock
-from triage.web.config import Scope
+from triage.web.identity import Identity, Scope, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
     ClaimedTicketOut,
@@ -48,9 +49,21 @@ _T = TypeVar("_T")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-async def _request_id(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request to do something, and who asks."""
+
+    http: Request
+    me: Identity
+    #: Names the request: one sent again gets its first answer again.
+    id: str
+    #: ``ticket.claim``, as the record names it.
+    action: str
+
+
+async def _asked(
     request: Request,
-    caller: Annotated[Caller, Depends(needs(Scope.ACT))],
+    me: Annotated[Identity, Depends(needs(Scope.TICKETS_ACT))],
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -61,19 +74,26 @@ async def _request_id(
             examples=["7f8b0c1e"],
         ),
     ] = None,
-) -> str:
+) -> Asked:
     """Name a request: by the caller's own key where it gave one, else by a random id."""
-    if idempotency_key is None:
-        return uuid.uuid4().hex
-    if not _KEY.fullmatch(idempotency_key):
-        fault = Fault(field="Idempotency-Key", reason="geen 1 tot 200 tekens zonder spaties")
-        raise Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
     action = request.scope["route"].path.rpartition("/")[2]
-    parts = f"{action}\x00{caller.name}\x00{idempotency_key}"
-    return hashlib.sha256(parts.encode()).hexdigest()
+    return Asked(
+        http=request,
+        me=me,
+        id=_request_id(f"{action}\x00{me.subject}", idempotency_key),
+        action=f"ticket.{action}",
+    )
 
 
-RequestId = Annotated[str, Depends(_request_id)]
+def _request_id(what: str, key: str | None) -> str:
+    if key is None:
+        return uuid.uuid4().hex
+    if not _KEY.fullmatch(key):
+        raise wrong("Idempotency-Key", "geen 1 tot 200 tekens zonder spaties")
+    return hashlib.sha256(f"{what}\x00{key}".encode()).hexdigest()
+
+
+Act = Annotated[Asked, Depends(_asked)]
 
 
 # -- claims --------------------------------------------------------------------------------------
@@ -88,35 +108,39 @@ RequestId = Annotated[str, Depends(_request_id)]
     response_model=ClaimedTicketOut,
 )
 async def claim_next(
-    service: AService, profile: AProfile, team: TeamPath, body: ClaimRequest, request: RequestId
+    service: AService, profile: AProfile, team: TeamPath, body: ClaimRequest, act: Act
 ) -> ClaimedTicketOut | Response:
     """Pak het eerste vrije ticket van een team op."""
     if team not in profile.teams:
         await team_of(service, profile, team)
+    check_team(act.me, profile.org, team)
     ticket = await service.pools.desk(
         service.queue.claim_next,
         profile.org,
         team,
-        owner=body.owner,
+        owner=acting(act.me, body.owner),
         seconds=body.seconds or service.config.lease_seconds,
         now=clock(),
-        request=request,
+        request=act.id,
     )
-    return _claimed(ticket) if ticket else Response(status_code=204)
+    if ticket is None:
+        return Response(status_code=204)
+    await audit(act.http, act.action, ticket.id)
+    return _claimed(ticket)
 
 
 @router.post("/tickets/{ticket}/claim", tags=["tickets"], summary="Oppakken", operation_id="claim")
 async def claim(
-    service: AService, ticket: TicketPath, body: ClaimRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ClaimRequest, act: Act
 ) -> ClaimedTicketOut:
     """Pak een ticket op: tot `until` is het van `owner`, die met `token` handelt."""
-    claimed = await act(
+    claimed = await perform(
         service,
+        act,
         ticket,
         service.queue.claim,
-        owner=body.owner,
+        owner=acting(act.me, body.owner),
         seconds=body.seconds or service.config.lease_seconds,
-        request=request,
     )
     return _claimed(claimed)
 
@@ -124,17 +148,15 @@ async def claim(
 @router.post(
     "/tickets/{ticket}/renew", tags=["tickets"], summary="Claim verlengen", operation_id="renew"
 )
-async def renew(
-    service: AService, ticket: TicketPath, body: RenewRequest, request: RequestId
-) -> ClaimedOut:
+async def renew(service: AService, ticket: TicketPath, body: RenewRequest, act: Act) -> ClaimedOut:
     """Verleng een claim die nog geldt."""
-    kept = await act(
+    kept = await perform(
         service,
+        act,
         ticket,
         service.queue.renew,
         token=body.token,
         seconds=body.seconds or service.config.lease_seconds,
-        request=request,
     )
     return ClaimedOut(token=kept.token, owner=kept.owner, until=kept.until)
 
@@ -146,11 +168,9 @@ async def renew(
     operation_id="release",
     status_code=204,
 )
-async def release(
-    service: AService, ticket: TicketPath, body: ReleaseRequest, request: RequestId
-) -> None:
+async def release(service: AService, ticket: TicketPath, body: ReleaseRequest, act: Act) -> None:
     """Geef een claim terug; het ticket blijft liggen waar het lag."""
-    await act(service, ticket, service.queue.release, token=body.token, request=request)
+    await perform(service, act, ticket, service.queue.release, token=body.token)
 
 
 # -- outcomes ------------------------------------------------------------------------------------
@@ -160,18 +180,18 @@ async def release(
     "/tickets/{ticket}/resolve", tags=["tickets"], summary="Afhandelen", operation_id="resolve"
 )
 async def resolve(
-    service: AService, ticket: TicketPath, body: ResolveRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ResolveRequest, act: Act
 ) -> TicketOut:
     """Sluit een ticket; dat vraagt om de claim, ook als die net verlopen is."""
     change = Change(outcome=body.outcome, note=body.note, reply=body.reply, link=body.link)
-    return await decide(service, ticket, service.queue.resolve, change, body, request)
+    return await decide(service, act, ticket, service.queue.resolve, change, body)
 
 
 @router.post(
     "/tickets/{ticket}/correct", tags=["tickets"], summary="Verbeteren", operation_id="correct"
 )
 async def correct(
-    service: AService, ticket: TicketPath, body: CorrectRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: CorrectRequest, act: Act
 ) -> TicketOut:
     """Zet onderwerp, urgentie of bedoeling recht; een andere urgentie geeft een nieuwe tijd.
 
@@ -186,26 +206,26 @@ async def correct(
     change = Change(
         topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )
-    return await decide(service, ticket, service.queue.correct, change, body, request)
+    return await decide(service, act, ticket, service.queue.correct, change, body)
 
 
 @router.post(
     "/tickets/{ticket}/reassign", tags=["tickets"], summary="Overdragen", operation_id="reassign"
 )
 async def reassign(
-    service: AService, ticket: TicketPath, body: ReassignRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: ReassignRequest, act: Act
 ) -> TicketOut:
     """Geef een ticket aan een ander team; de claim eindigt, de tijd loopt door."""
     known_team(profile_of(service, org_of(ticket)), body.team)
     change = Change(team=body.team, note=body.note)
-    return await decide(service, ticket, service.queue.reassign, change, body, request)
+    return await decide(service, act, ticket, service.queue.reassign, change, body)
 
 
 @router.post(
     "/tickets/{ticket}/escalate", tags=["tickets"], summary="Escaleren", operation_id="escalate"
 )
 async def escalate(
-    service: AService, ticket: TicketPath, body: EscalateRequest, request: RequestId
+    service: AService, ticket: TicketPath, body: EscalateRequest, act: Act
 ) -> TicketOut:
     """Maak een ticket kritiek.
 
@@ -223,7 +243,7 @@ async def escalate(
         due_at=profile.due(Urgency.KRITIEK, team, now),
         note=body.note,
     )
-    return await decide(service, ticket, service.queue.escalate, change, body, request)
+    return await decide(service, act, ticket, service.queue.escalate, change, body)
 
 
 def on_duty(profile: Profile, team: str, at: datetime) -> str:
@@ -246,11 +266,13 @@ def due_of(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
 
 
 def known_team(profile: Profile, team: str) -> None:
+    """Refuse a team that the profile does not know. Raises Problem 422."""
     if team not in profile.teams:
         raise wrong("team", "onbekend team")
 
 
 def wrong(field: str, reason: str) -> Problem:
+    """Say that a field holds what it may not."""
     fault = Fault(field=field, reason=reason)
     return Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
 
@@ -259,40 +281,47 @@ def wrong(field: str, reason: str) -> Problem:
 
 
 async def read_ticket(service: Service, ticket: str) -> Ticket:
+    """Read a ticket. Raises NotFound."""
     profile_of(service, org_of(ticket))
     return await service.pools.desk(service.queue.get, ticket, now=clock())
 
 
-async def act(
+async def perform(
     service: Service,
+    act: Asked,
     ticket: str,
     action: Callable[..., _T],
     *given: Any,  # noqa: ANN401 - as the action takes them
     **more: Any,  # noqa: ANN401 - the same
 ) -> _T:
-    """Run an action; a conflict tells who has the ticket."""
+    """Run an action that is in the record; a conflict tells who has the ticket."""
     profile_of(service, org_of(ticket))
+    if act.me.teams is not None:
+        check_team(act.me, org_of(ticket), (await read_ticket(service, ticket)).team)
+    await audit(act.http, act.action, ticket)
     try:
-        answer = await service.pools.desk(action, ticket, *given, now=clock(), **more)
+        answer = await service.pools.desk(
+            action, ticket, *given, now=clock(), request=act.id, **more
+        )
     except Conflict as error:
+        await audit(act.http, f"{act.action}.refused", ticket)
         raise await _conflict(service, ticket, error) from None
     if isinstance(answer, Ticket):
-        await service.views.changed(answer)
+        service.lists.changed(answer)
     return answer
 
 
 async def decide(
     service: Service,
+    act: Asked,
     ticket: str,
     action: Callable[..., Ticket],
     change: Change,
     body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest | ConfirmRequest,
-    request: str,
 ) -> TicketOut:
     """Run an action that ends in the outcomes log, and see that it gets there."""
-    decided = await act(
-        service, ticket, action, change, token=body.token, by=body.owner, request=request
-    )
+    by = acting(act.me, body.owner)
+    decided = await perform(service, act, ticket, action, change, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
 

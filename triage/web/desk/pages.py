@@ -11,17 +11,17 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from triage.profiles import CHANNELS
-from triage.web.auth import needs
+from triage.web.audit import audit_list
 from triage.web.background import clock
-from triage.web.config import Scope
 from triage.web.desk.rows import Filter, Row
 from triage.web.desk.screen import AScreen, Screen
+from triage.web.identity import Scope, check_team, needs
 from triage.web.queues import TeamPath, name_of, queues_of, team_of
 
 router: Final = APIRouter(
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(needs(Scope.READ))],
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
 )
 
 #: Lines that come with the page itself, and the most that one request brings.
@@ -56,8 +56,10 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
     """Show what waits for a team, in order, and room to read one ticket beside it."""
     service, profile = screen.service, screen.profile
     stands = await team_of(service, profile, team)
+    check_team(screen.me, profile.org, team)
     asked, now = Filter.read(request.query_params), clock()
-    rows = await service.views.filtered(profile.org, team, asked, me=screen.me.name, now=now)
+    rows = await service.lists.filtered(profile.org, team, asked, me=screen.me.name, now=now)
+    await audit_list(request, (row.id for row in rows[:FIRST]))
     name = name_of(profile, team)
     return screen.page(
         "queue.html",
@@ -91,11 +93,13 @@ async def team_rows(
 ) -> Response:
     """Give a window of the list as lines of HTML, and where ``anchor`` stands in it now."""
     service, profile, now = screen.service, screen.profile, clock()
+    check_team(screen.me, profile.org, team)
     asked = Filter.read(request.query_params)
-    rows = await service.views.filtered(profile.org, team, asked, me=screen.me.name, now=now)
+    rows = await service.lists.filtered(profile.org, team, asked, me=screen.me.name, now=now)
     at = next((place for place, row in enumerate(rows) if row.id == anchor), -1) if anchor else -1
     window = rows[start : start + count]
-    renewed = await service.views.renewed(window, now=now)
+    renewed = await service.lists.renewed(window, now=now)
+    await audit_list(request, (row.id for row in window))
     lines = _lines(screen, [renewed.get(row.id, row) for row in window], now)
     return _json({"total": len(rows), "from": start, "at": at, "rows": lines})
 
@@ -116,8 +120,9 @@ def _lines(screen: Screen, rows: Sequence[Row], now: datetime) -> list[dict[str,
 @router.get("/teams/{team}/ids")
 async def team_ids(request: Request, screen: AScreen, team: TeamPath) -> Response:
     """Name all tickets that a filter keeps, in order."""
+    check_team(screen.me, screen.profile.org, team)
     asked, now = Filter.read(request.query_params), clock()
-    rows = await screen.service.views.filtered(
+    rows = await screen.service.lists.filtered(
         screen.profile.org, team, asked, me=screen.me.name, now=now, fresh=True
     )
     return _json({"ids": [row.id for row in rows]})

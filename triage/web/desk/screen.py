@@ -1,4 +1,4 @@
-"""What every page has: who looks, in which language, of which organisation, and where things are."""
+"""What every page has: who looks, in which language, at which organisation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from triage.profiles import INTENTS, TOPICS
 from triage.route import Profile
 from triage.ticket import URGENCIES, org_of
 from triage.web.background import clock
-from triage.web.desk.person import Person, person_of
 from triage.web.desk.texts import LANGUAGE_COOKIE, Texts, texts
+from triage.web.identity import Identity, Role, Scope, SignedIn, page_context
 from triage.web.state import AProfile, AService, Service, profile_of
 
 
@@ -25,7 +25,8 @@ class Screen:
 
     service: Service
     profile: Profile
-    me: Person
+    me: Identity
+    request: Request
     t: Texts
 
     def address(self, path: str, **query: object) -> str:
@@ -43,7 +44,9 @@ class Screen:
         """Render a template with what all of them know."""
         known = {
             "t": self.t,
-            "me": self.me,
+            **page_context(self.request),
+            "may_act": Scope.TICKETS_ACT in self.me.scopes,
+            "may_lead": self.me.has(Role.TEAMLEIDER),
             "profile": self.profile,
             "profiles": self.service.profiles,
             "default_org": self.service.config.default_org,
@@ -60,6 +63,8 @@ class Screen:
         t = self.t
         return {
             "me": self.me.name,
+            "csrf": page_context(self.request)["csrf"],
+            "acts": Scope.TICKETS_ACT in self.me.scopes,
             "org": self.profile.org,
             "language": t.language,
             "events": self.address("/api/v1/events"),
@@ -75,17 +80,17 @@ class Screen:
         }
 
 
-async def _screen(request: Request, service: AService, profile: AProfile) -> Screen:
-    return _of(request, service, profile)
+async def _screen(request: Request, service: AService, me: SignedIn, profile: AProfile) -> Screen:
+    return _of(request, service, me, profile)
 
 
-async def _ticket_screen(request: Request, service: AService, ticket: str) -> Screen:
-    return _of(request, service, profile_of(service, org_of(ticket)))
+async def _ticket_screen(request: Request, service: AService, me: SignedIn, ticket: str) -> Screen:
+    return _of(request, service, me, profile_of(service, org_of(ticket)))
 
 
-def _of(request: Request, service: Service, profile: Profile) -> Screen:
+def _of(request: Request, service: Service, me: Identity, profile: Profile) -> Screen:
     language = request.cookies.get(LANGUAGE_COOKIE, "")
-    return Screen(service=service, profile=profile, me=person_of(request), t=texts(language))
+    return Screen(service=service, profile=profile, me=me, request=request, t=texts(language))
 
 
 #: The screen of a page of the organisation that the request names, or of that of a ticket.

@@ -11,18 +11,18 @@ from fastapi.responses import HTMLResponse
 
 from triage.profiles import TOPICS
 from triage.ticket import Ticket
-from triage.web.auth import needs
+from triage.web.audit import audit, audit_list
 from triage.web.background import clock
-from triage.web.config import Scope
 from triage.web.desk.answers import offered
 from triage.web.desk.rows import Row, row_of
 from triage.web.desk.screen import ATicketScreen, Screen
+from triage.web.identity import Scope, check_team, needs
 from triage.web.queues import TicketPath, name_of
 
 router: Final = APIRouter(
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(needs(Scope.READ))],
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
 )
 
 #: Tickets of the same author or place that are shown, at most.
@@ -32,7 +32,7 @@ NEAR_LIMIT: Final = 20
 @router.get("/tickets/{ticket}")
 async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket on a page of its own."""
-    found = await _read(screen, ticket)
+    found = await _seen(screen, ticket, "ticket.view")
     context = _context(screen, found, clock())
     settings = screen.settings(page="ticket", team=found.team, ticket=found.id)
     return screen.page("ticket.html", settings=settings, **context)
@@ -41,33 +41,33 @@ async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse
 @router.get("/tickets/{ticket}/pane")
 async def pane(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket as a part of the queue's page."""
-    found = await _read(screen, ticket)
+    found = await _seen(screen, ticket, "ticket.view")
     return screen.page("_pane.html", **_context(screen, found, clock()))
 
 
 @router.get("/tickets/{ticket}/author")
 async def same_author(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show other open tickets of the same author."""
-    found = row_of(await _read(screen, ticket))
+    found = row_of(await _seen(screen, ticket, "author.view"))
     rows = [
         row
         for row in await _all_rows(screen)
         if row.author_id and row.author_id == found.author_id and row.id != found.id
     ]
-    return _near(screen, rows)
+    return await _near(screen, rows)
 
 
 @router.get("/tickets/{ticket}/place")
 async def same_place(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show other open tickets about the same place."""
-    found = row_of(await _read(screen, ticket))
+    found = row_of(await _seen(screen, ticket, "place.view"))
     street = _street(found.place)
     rows = [
         row
         for row in await _all_rows(screen)
         if street and _street(row.place) == street and row.id != found.id
     ]
-    return _near(screen, rows)
+    return await _near(screen, rows)
 
 
 def _street(place: str) -> str:
@@ -79,8 +79,9 @@ def _street(place: str) -> str:
     return place.partition(",")[0].rstrip("0123456789 -").casefold()
 
 
-def _near(screen: Screen, rows: list[Row]) -> HTMLResponse:
+async def _near(screen: Screen, rows: list[Row]) -> HTMLResponse:
     rows.sort(key=lambda row: row.created_at, reverse=True)
+    await audit_list(screen.request, (row.id for row in rows[:NEAR_LIMIT]))
     return screen.page("_near.html", rows=rows[:NEAR_LIMIT], more=max(0, len(rows) - NEAR_LIMIT))
 
 
@@ -89,12 +90,17 @@ async def _all_rows(screen: Screen) -> list[Row]:
     return [
         row
         for team in screen.profile.teams
-        for row in await screen.service.views.rows(org, team, now=now)
+        if screen.me.may_work(org, team)
+        for row in await screen.service.lists.rows(org, team, now=now)
     ]
 
 
-async def _read(screen: Screen, ticket: str) -> Ticket:
-    return await screen.service.pools.desk(screen.service.queue.get, ticket, now=clock())
+async def _seen(screen: Screen, ticket: str, what: str) -> Ticket:
+    """Read a ticket for who may see it; what was looked at is in the record."""
+    found = await screen.service.pools.desk(screen.service.queue.get, ticket, now=clock())
+    check_team(screen.me, found.org, found.team)
+    await audit(screen.request, what, ticket)
+    return found
 
 
 def _context(screen: Screen, ticket: Ticket, now: datetime) -> Mapping[str, Any]:

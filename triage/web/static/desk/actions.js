@@ -24,7 +24,7 @@ export class Actions {
     const team = settings.team;
     if (!team) return;
     try {
-      const found = await act(`/api/v1/queues/${team}/claim`, { owner: settings.me });
+      const found = await act(`/api/v1/queues/${team}/claim`, {});
       if (!found.ticket) {
         toast(t("nothing_next"));
         return;
@@ -42,7 +42,7 @@ export class Actions {
 
   async release() {
     if (this.pane.token === null) return;
-    await this.run(this.pane.id, "release", { token: this.pane.token }, { said: t("released"), owner: false, undo: false });
+    await this.run(this.pane.id, "release", { token: this.pane.token }, { said: t("released"), undo: false });
   }
 
   // -- decisions ----------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ export class Actions {
   }
 
   async take(id, body) {
-    const found = await act(`/api/v1/tickets/${id}/claim`, { owner: settings.me });
+    const found = await act(`/api/v1/tickets/${id}/claim`, {});
     body.token = found.claim.token;
   }
 
@@ -129,8 +129,8 @@ export class Actions {
     this.last = null;
     last.gone();
     try {
-      if (last.tickets.length === 1) await act(`/api/v1/tickets/${last.tickets[0]}/undo`, { owner: settings.me });
-      else await inParts(last.tickets, (tickets) => act("/api/v1/tickets/bulk", { owner: settings.me, action: "undo", tickets }));
+      if (last.tickets.length === 1) await act(`/api/v1/tickets/${last.tickets[0]}/undo`, {});
+      else await inParts(last.tickets, (tickets) => act("/api/v1/tickets/bulk", { action: "undo", tickets }));
       toast(t("undone"), { ms: 4_000 });
     } catch (error) {
       this.refused(error);
@@ -153,7 +153,7 @@ export class Actions {
 
   // -- the common way -----------------------------------------------------------------------------
 
-  async run(id, action, body, { said, undo = true, leaves = false, owner = true, before = null }) {
+  async run(id, action, body, { said, undo = true, leaves = false, before = null }) {
     if (!id || this.busy.has(id)) return false;
     this.busy.add(id);
     this.list?.mark(id, true);
@@ -161,7 +161,7 @@ export class Actions {
     let done = false;
     try {
       await before?.();
-      await act(`/api/v1/tickets/${id}/${action}`, owner ? { owner: settings.me, ...body } : body);
+      await act(`/api/v1/tickets/${id}/${action}`, body);
       done = true;
       if (undo) this.offer([id], said);
       else toast(said, { ms: 4_000 });

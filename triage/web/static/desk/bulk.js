@@ -73,7 +73,7 @@ export class Bulk {
     try {
       results = await inParts(
         tickets,
-        (part) => act("/api/v1/tickets/bulk", { owner: settings.me, action, tickets: part, ...body }),
+        (part) => act("/api/v1/tickets/bulk", { action, tickets: part, ...body }),
         (at) => { if (at) announce(t("bulk_busy", { n: at, m: tickets.length })); },
       );
     } catch (error) {

@@ -23,7 +23,7 @@ export class List extends EventTarget {
     this.reading = null;
     this.space = el("div", { class: "list__space", role: "presentation" });
     this.adopt();
-    this.refresh = throttled(CALM_MS, () => this.read());
+    this.refresh = throttled(CALM_MS, () => this.read({ auto: true }));
     box.addEventListener("scroll", () => requestAnimationFrame(() => this.scrolled()), { passive: true });
     box.addEventListener("click", (event) => this.clicked(event));
     new ResizeObserver(() => this.render()).observe(box);
@@ -84,7 +84,7 @@ export class List extends EventTarget {
   }
 
   // Reads what is on the screen and around it; one reading at a time.
-  async read(again = false) {
+  async read({ again = false, auto = false } = {}) {
     if (this.reading) {
       this.more = true;
       return this.reading;
@@ -98,7 +98,7 @@ export class List extends EventTarget {
       try {
         const url = new URL(settings.rows, location.origin);
         for (const [name, value] of asked) url.searchParams.set(name, value);
-        const found = await (await get(url)).json();
+        const found = await (await get(url, { auto })).json();
         this.take(found, from, stood);
       } catch {
         // The next event or the next half minute tries again.
@@ -107,7 +107,7 @@ export class List extends EventTarget {
       }
       if (this.more && !again) {
         this.more = false;
-        await this.read(true);
+        await this.read({ again: true });
       }
     })();
     return this.reading;

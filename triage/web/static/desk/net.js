@@ -31,9 +31,9 @@ export function address(path) {
   return at;
 }
 
-export async function get(path, options = {}) {
-  const answer = await fetch(path, { headers: { Accept: "text/html, application/json" }, ...options });
-  if (answer.status === 401) location.reload();
+export async function get(path, { auto = false } = {}) {
+  const answer = await fetch(path, { headers: { Accept: "text/html, application/json", ...(auto && { "X-Triage-Auto": "1" }) } });
+  if (answer.status === 401 || answer.redirected) location.reload(); // signed out meanwhile
   if (!answer.ok) throw new Refusal(answer.status, await problem(answer));
   return answer;
 }

@@ -16,7 +16,7 @@ export class Pane extends EventTarget {
     this.wanted = "";
     if (this.pane) this.ready();
     bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
-    bus.addEventListener("resync", () => { this.ahead.clear(); this.again(); });
+    bus.addEventListener("resync", () => { this.ahead.clear(); this.again(true); });
     box.addEventListener("input", () => this.keepDraft());
     box.addEventListener("toggle", (event) => load(event.target), true);
     setInterval(() => this.renew(), 5_000);
@@ -91,8 +91,8 @@ export class Pane extends EventTarget {
     if (typeof held.range[0] === "number" && active.setSelectionRange && active.type !== "url") active.setSelectionRange(...held.range);
   }
 
-  async fetch(id) {
-    return (await get(address(`/tickets/${id}/pane`))).text();
+  async fetch(id, auto = false) {
+    return (await get(address(`/tickets/${id}/pane`), { auto })).text();
   }
 
   // Reads tickets that will likely be asked for next.
@@ -108,17 +108,17 @@ export class Pane extends EventTarget {
 
   forget(id) { this.ahead.delete(id); }
 
-  async again() {
+  async again(auto = false) {
     if (!this.id) return;
     this.forget(this.id);
     this.wanted = this.id;
-    await this.show(this.id, this.fetch(this.id));
+    await this.show(this.id, this.fetch(this.id, auto));
   }
 
   heard(event) {
     this.forget(event.ticket);
     if (event.ticket !== this.id || event.version <= Number(this.pane.dataset.version)) return;
-    this.again();
+    this.again(true);
   }
 
   async renew() {

@@ -53,7 +53,7 @@ class _View:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Views:
+class Lists:
     """The views of all teams that are looked at. For one event loop."""
 
     def __init__(self, queue: Queue, pool: Pool) -> None:
@@ -115,7 +115,7 @@ class Views:
                 view.filtered.popitem(last=False)
         return kept
 
-    async def changed(self, ticket: Ticket) -> None:
+    def changed(self, ticket: Ticket) -> None:
         """Take in a ticket as an action left it, ahead of its event."""
         for (org, team), view in self._views.items():
             if (
