@@ -155,6 +155,11 @@ def pairs(keys: Iterable[str], t: Texts, group: str) -> list[tuple[str, str]]:
     return [(key, t.of(group, key)) for key in keys]
 
 
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the values of both; the second's go before."""
+    return {**first, **second}
+
+
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "until": until,
     "local": local,
@@ -165,4 +170,5 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "thousands": number,
     "span": span,
     "pairs": pairs,
+    "merged": merged,
 }

@@ -114,18 +114,34 @@ def _context(screen: Screen, ticket: Ticket, now: datetime) -> Mapping[str, Any]
     )
     return {
         "ticket": ticket,
+        "post": _POST | dict(ticket.post),
+        "history": [_ITEM | dict(item) for item in ticket.history],
         "row": row,
         "now": now,
         "mine": mine,
         "token": ticket.claim.token if mine and ticket.claim else None,
         "team_name": name_of(screen.profile, ticket.team),
-        "said": said,
+        "said": {"safety_rule": None, "abstained": False} | dict(said),
         "best": best,
         "reasons": said.get("reasons") or (),
-        "bundle": getattr(ticket, "bundle", None),
+        "bundle": {"variants": (), "authors": 0, "count": row.count}
+        | dict(getattr(ticket, "bundle", None) or {}),
         "answers": [(answer, answer.filled(values), fits) for answer, fits in answers],
         "signalen": screen.service.config.signalen_url,
     }
+
+
+#: What a post and an item of history may lack; templates refuse what is not there.
+_POST: Final[dict[str, Any]] = {
+    "text": "",
+    "author": None,
+    "in_reply_to": None,
+    "url": None,
+    "attachments": (),
+}
+_ITEM: Final[dict[str, Any]] = dict.fromkeys(
+    ("by", "outcome", "note", "reply", "link", "text", "until")
+)
 
 
 def _values(screen: Screen, ticket: Ticket, row: Row, now: datetime) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ export class Actions {
 
   async claimNext() {
     const team = settings.team;
-    if (!team) return;
+    if (!team || !settings.acts) return;
     try {
       const found = await act(`/api/v1/queues/${team}/claim`, {});
       if (!found.ticket) {
@@ -154,7 +154,7 @@ export class Actions {
   // -- the common way -----------------------------------------------------------------------------
 
   async run(id, action, body, { said, undo = true, leaves = false, before = null }) {
-    if (!id || this.busy.has(id)) return false;
+    if (!settings.acts || !id || this.busy.has(id)) return false;
     this.busy.add(id);
     this.list?.mark(id, true);
     const moved = leaves && this.list && this.pane.id === id ? this.list.follow() : null;
@@ -197,7 +197,7 @@ export class Actions {
   }
 
   isOpen() {
-    return this.pane.pane?.dataset.state === "open";
+    return settings.acts && this.pane.pane?.dataset.state === "open";
   }
 }
 

@@ -91,6 +91,11 @@ function queue() {
   };
   list.addEventListener("open", ({ detail }) => open(detail));
   pane.addEventListener("shown", ({ detail }) => list.point(detail));
+  $("to-list").addEventListener("click", () => {
+    history.replaceState(null, "", location.pathname + location.search);
+    pane.close();
+    list.box.focus();
+  });
   $("claim-next").addEventListener("click", () => actions.claimNext());
   addEventListener("popstate", () => {
     if (location.hash) pane.open(location.hash.slice(1));
