@@ -143,6 +143,7 @@ def _templates(assets: Assets) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {}  # keys stay in our order
     environment.filters |= show.FILTERS
     environment.globals |= {"static": assets.address, "t": texts("nl"), "me": None}
     return environment

@@ -83,7 +83,7 @@ class Hub:
     def __init__(
         self, queue: Queue, orgs: Sequence[str], pool: Pool, *, listeners: Sequence[Listener] = ()
     ) -> None:
-        """Let ``listeners`` hear of every event that the store still has, also before any client."""
+        """Let ``listeners`` hear of every event that the store has, also before any client."""
         self._queue = queue
         self._listeners = tuple(listeners)
         self._pool = pool

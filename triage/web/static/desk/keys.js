@@ -76,6 +76,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
       return;
     }
     if (event.key === "Escape" && list) {
+      event.preventDefault(); // a search field would empty itself
       if (typing(event.target) || document.body.classList.contains("reading") || document.activeElement !== list.box) {
         pane.close();
         list.box.focus();

@@ -206,10 +206,11 @@ export class List extends EventTarget {
     return this.go(this.cursor.id ? this.cursor.at + by : 0);
   }
 
-  // The ticket under the cursor left: what is now in its place, without reading twice.
+  // The ticket under the cursor is done: what comes after it, or at the end before it.
   follow() {
-    const row = this.rows.get(this.cursor.at);
-    return row && row.id === this.cursor.id ? this.move(1) : this.go(this.cursor.at);
+    const at = this.cursor.at;
+    if (this.rows.get(at)?.id !== this.cursor.id) return this.go(at);
+    return this.total > 1 ? this.go(at + 1 < this.total ? at + 1 : at - 1) : null;
   }
 
   neighbours() {
