@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,11 +24,12 @@ from triage.web import audit, docs, handling, ingest, ops, problems, queues, sig
 from triage.web.assets import Assets
 from triage.web.background import Chores, Publisher
 from triage.web.config import WebConfig
-from triage.web.desk import pages, show
+from triage.web.desk import handover, lead, pages, show
 from triage.web.desk import tickets as desk_tickets
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers
 from triage.web.desk.lists import Lists
+from triage.web.desk.signalen import Outbox, Signalen
 from triage.web.desk.texts import texts
 from triage.web.door import Door
 from triage.web.events import Hub
@@ -42,7 +43,7 @@ from triage.web.threads import Pools
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = (
     *(ingest, queues, tickets, handling, audit, ops, docs, signin),
-    *(pages, desk_tickets),
+    *(pages, desk_tickets, lead, handover),
 )
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
@@ -102,6 +103,7 @@ def create_app(
         lists=lists,
         activity=activity,
         answers=load_answers(config.answers_file),
+        outbox=Outbox(config.outbox) if config.signalen_url and config.outbox else None,
         templates=_templates(assets),
     )
     app = App(
@@ -149,6 +151,13 @@ def _templates(assets: Assets) -> Environment:
     return environment
 
 
+def _senders(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
+    config = service.config
+    if service.outbox is not None:
+        signalen = Signalen(config.signalen_url, config.signalen_token)
+        yield handover.send_all(service, service.outbox, signalen)
+
+
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Run the background tasks while the app serves; then publish what is left."""
@@ -170,6 +179,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             chores.figures(),
             chores.sweep(),
             *(service.hub.tail(org) for org in service.profiles),
+            *_senders(service),
         )
     ]
     try:
@@ -180,3 +190,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        if service.outbox is not None:
+            service.outbox.close()

@@ -126,8 +126,8 @@ class WebConfig:
     tokens_css: Path | None = None
     #: The address of a Signalen API, without a path; empty: none.
     signalen_url: str = ""
-    #: Where its bearer token stands; None: it asks for none.
-    signalen_token_file: Path | None = None
+    #: Its bearer token; empty: it asks for none.
+    signalen_token: str = field(default="", repr=False)
     #: Where what goes to Signalen waits, on disk.
     outbox: Path | None = None
     #: How long resolved tickets stay in the store, in seconds.

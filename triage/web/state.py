@@ -20,6 +20,7 @@ from triage.web.config import WebConfig
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import Answer
 from triage.web.desk.lists import Lists
+from triage.web.desk.signalen import Outbox
 from triage.web.events import Hub
 from triage.web.limits import Buckets
 from triage.web.seen import Seen, Views
@@ -48,6 +49,8 @@ class Service:
     lists: Lists
     activity: Activity
     answers: Sequence[Answer]
+    #: What goes to Signalen; None: nothing does.
+    outbox: Outbox | None
 
 
 def service_of(request: Request) -> Service:

@@ -64,6 +64,7 @@ class Screen:
         return {
             "me": self.me.name,
             "csrf": page_context(self.request)["csrf"],
+            "leads": self.me.has(Role.TEAMLEIDER),
             "acts": Scope.TICKETS_ACT in self.me.scopes,
             "org": self.profile.org,
             "language": t.language,

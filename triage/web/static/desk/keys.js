@@ -58,7 +58,8 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
     named.push({ label: t("cmd_alarm"), run: toggle });
     const org = new URLSearchParams(location.search).get("org");
     const to = (path) => () => { location.href = path + (org ? `?org=${encodeURIComponent(org)}` : ""); };
-    named.push({ label: t("go_board"), run: to("/") }, { label: t("go_lead"), run: to("/sturing") });
+    named.push({ label: t("go_board"), run: to("/") });
+    if (settings.leads) named.push({ label: t("go_lead"), run: to("/sturing") });
     for (const [key, name] of Object.entries(settings.teams)) named.push({ label: t("go_queue", { what: name }), run: to(`/teams/${encodeURIComponent(key)}`) });
     menus.menu(t("cmd_search"), named);
   }
