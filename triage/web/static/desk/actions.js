@@ -121,6 +121,7 @@ export class Actions {
   // -- taking back --------------------------------------------------------------------------------
 
   async undo() {
+    await this.running; // what is to be taken back may not have been answered yet
     const last = this.last;
     if (!last || Date.now() > last.until) {
       toast(t("nothing_undo"), { ms: 3_000 });
@@ -153,7 +154,12 @@ export class Actions {
 
   // -- the common way -----------------------------------------------------------------------------
 
-  async run(id, action, body, { said, undo = true, leaves = false, before = null }) {
+  run(...given) {
+    this.running = this.does(...given);
+    return this.running;
+  }
+
+  async does(id, action, body, { said, undo = true, leaves = false, before = null }) {
     if (!settings.acts || !id || this.busy.has(id)) return false;
     this.busy.add(id);
     this.list?.mark(id, true);

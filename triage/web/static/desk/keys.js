@@ -46,6 +46,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
     "/": () => focus("q"),
     Enter: () => list.cursor.id && pane.open(list.cursor.id, { focus: true }),
   } : {};
+  for (const [key, run] of Object.entries(read)) read[key] = async () => { await pane.settled(); run(); };
   const all = { ...read, ...walk, "?": () => help.showModal() };
 
   function commands() {

@@ -34,10 +34,16 @@ export class Pane extends EventTarget {
   // Shows a ticket; of two asked for shortly after each other, the last.
   async open(id, { focus = false } = {}) {
     this.wanted = id;
-    if (this.id !== id) await this.show(id, this.ahead.get(id) ?? this.fetch(id));
+    if (this.id !== id) {
+      this.opening = this.show(id, this.ahead.get(id) ?? this.fetch(id));
+      await this.opening;
+    }
     if (phone()) document.body.classList.add("reading");
     if (focus || phone()) this.box.focus({ preventScroll: false });
   }
+
+  // Returns when the ticket that was asked for last is there: keys come faster than tickets.
+  settled() { return this.opening; }
 
   async show(id, coming) {
     let html;
