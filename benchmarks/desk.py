@@ -13,9 +13,9 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.plugins.api_server import ApiServer, now
 from tests.plugins.desk import CHROMIUM, Desk
@@ -25,22 +25,20 @@ TEAM: Final = "openbare-ruimte"
 #: A frame that took longer was dropped, in milliseconds: three of a screen of 60 Hz.
 DROPPED_MS: Final = 50
 
-_FRAMES: Final = (
-    """() => {
+_FRAMES: Final = """() => {
   globalThis.frames_seen = {count: 0, long: 0, worst: 0};
   let last = performance.now();
   const step = (at) => {
     const took = at - last; last = at;
     const seen = globalThis.frames_seen;
     seen.count += 1;
-    if (took > %d) seen.long += 1;
+    if (took > DROPPED) seen.long += 1;
     seen.worst = Math.max(seen.worst, took);
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
-}"""
-    % DROPPED_MS
-)
+}""".replace("DROPPED", str(DROPPED_MS))
+_COUNT: Final = "document.querySelectorAll('*').length"
 _HEAP: Final = "performance.memory.usedJSHeapSize"
 _NEXT: Final = """() => new Promise((done) => {
   const before = document.getElementById('pane')?.dataset.ticket;
@@ -91,7 +89,7 @@ def _first_paint(desk: Desk, tickets: int) -> None:
         page.close()
 
 
-def _keys(page: Any) -> None:
+def _keys(page: Page) -> None:
     page.wait_for_timeout(1000)
     page.evaluate(_NEXT)
     taken = []
@@ -105,7 +103,7 @@ def _keys(page: Any) -> None:
     )
 
 
-def _live(page: Any, server: ApiServer, tickets: list[str], rate: float, seconds: float) -> None:
+def _live(page: Page, server: ApiServer, tickets: list[str], rate: float, seconds: float) -> None:
     page.evaluate(_FRAMES)
     stop, sent = threading.Event(), [0]
 
@@ -141,9 +139,10 @@ def _live(page: Any, server: ApiServer, tickets: list[str], rate: float, seconds
     seen = page.evaluate("globalThis.frames_seen")
     print(
         f"{sent[0] / (seconds + 10):.0f} changes/s for {seconds / 60:.1f} min: "
-        f"{seen['count']} frames, {seen['long']} over {DROPPED_MS} ms, worst {seen['worst']:.0f} ms; "
+        f"{seen['count']} frames, {seen['long']} over {DROPPED_MS} ms, "
+        f"worst {seen['worst']:.0f} ms; "
         f"heap {heap / 1e6:.1f} MB, then {grown / 1e6:.1f} MB; "
-        f"elements {page.evaluate('document.querySelectorAll("*").length')}"
+        f"elements {page.evaluate(_COUNT)}"
     )
 
 

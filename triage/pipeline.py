@@ -14,13 +14,14 @@ from typing import Final
 
 import structlog
 
+from triage.bundle import sign
 from triage.classify import Classifier
 from triage.classify.safety import check as safety_check
 from triage.errors import InvalidPost
 from triage.language import Reader
 from triage.log import Record
 from triage.post import Post
-from triage.queue import Entry
+from triage.queue import Bundling, Entry
 from triage.reading import Reading
 from triage.route import Profile
 from triage.ticket import UNKNOWN, Assessment, Urgency, ticket_id
@@ -157,6 +158,7 @@ class Pipeline:
         )
         return Entry(
             ticket_id=ticket_id(org, post.id),
+            bundling=self._bundling(self._profiles[org], post),
             post=post,
             assessment=assessment,
             route=route,
@@ -164,6 +166,25 @@ class Pipeline:
             partition=received.partition,
             lang=reading.lang,
             places=places_of(post, reading) if reading.entities else (),
+        )
+
+    def _bundling(self, profile: Profile, post: Post) -> Bundling | None:
+        """Say how a post may meet its copies; what can't be signed stands alone."""
+        bundles = profile.bundles
+        if not bundles.hours:
+            return None
+        try:
+            signature = sign(post.text)
+        except Exception as error:  # noqa: BLE001 - a human sees it all the same
+            _log.error("signing_failed", error=type(error).__name__)
+            return None
+        if signature is None:
+            return None
+        return Bundling(
+            signature=signature,
+            window=bundles.hours * 3600,
+            answer_copies=bundles.answer_copies,
+            key_figure=profile.is_key_figure(post),
         )
 
 

@@ -77,13 +77,16 @@ def _outcomes(events: Sequence[Event]) -> Iterator[NewRecord]:
             yield NewRecord(value=orjson.dumps(event.data), key=event.data["ticket"].encode())
 
 
+_NEW: Final = frozenset({Action.CREATED, Action.JOINED})
+
+
 def _changes(events: Sequence[Event]) -> Iterator[NewRecord]:
     """Give the events as records: runs of new tickets together, the rest one by one, in order."""
     run: list[bytes] = []
     size = 0
     for event in events:
         raw = orjson.dumps(event.data)
-        new = event.data["type"] == Action.CREATED
+        new = event.data["type"] in _NEW
         if run and (not new or size + len(raw) > RECORD_BYTES):
             yield NewRecord(value=b"[" + b",".join(run) + b"]")
             run, size = [], 0

@@ -130,6 +130,13 @@ class Profile(Spec):
             return start.astimezone(UTC) + timedelta(minutes=minutes)
         return team.hours.after(start, minutes)
 
+    def is_key_figure(self, post: Post) -> bool:
+        """Tell whether the profile names a post's author as one who is heard sooner."""
+        author = post.author
+        return author is not None and not self.key_figures.keys().isdisjoint(
+            (account(author.id), account(author.name))
+        )
+
     def factor(self, post: Post) -> float:
         """Give by how much reach and key figures shorten the time for a post, at most 1."""
         followers, factor = 0, 1.0

@@ -7,12 +7,21 @@ they stand in no process list and no manifest.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -41,6 +50,16 @@ def _public_url(url: str) -> str:
         msg = "begint met https://"
         raise ValueError(msg)
     return url.rstrip("/")
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value or "{}")
+    except ValueError:
+        msg = "geen JSON-object"
+        raise ValueError(msg) from None
 
 
 class Settings(BaseSettings):
@@ -85,10 +104,14 @@ class Settings(BaseSettings):
     #: Where roles (lezer, medewerker, teamleider, beheerder) stand in the ID token, and JSON that
     #: makes its values roles: ``{"GG-WEBCARE": "medewerker"}``.
     oidc_roles_claim: str = "roles"
-    oidc_role_map: dict[str, Role] = Field(default_factory=dict)
+    oidc_role_map: Annotated[dict[str, Role], NoDecode, BeforeValidator(_json)] = Field(
+        default_factory=dict
+    )
     #: Where teams stand; empty: everybody works for all. JSON: value to ``team`` or ``org/team``.
     oidc_teams_claim: str = ""
-    oidc_team_map: dict[str, str] = Field(default_factory=dict)
+    oidc_team_map: Annotated[dict[str, str], NoDecode, BeforeValidator(_json)] = Field(
+        default_factory=dict
+    )
     oidc_name_claim: str = "name"
     #: Let one-time links of ``triage link`` sign in on an address that isn't loopback as well.
     local_account: bool = False

@@ -138,6 +138,11 @@ class Ticket:
     claim: Claim | None = None
     #: Set aside until then; None: it waits like any other.
     snoozed_until: datetime | None = None
+    #: The ticket of the bundle that it stands inside; empty: it stands in a queue.
+    within: str = ""
+    #: Its copies: ``count`` (its own post included), ``authors``, ``channels``, ``first``,
+    #: ``last``, ``reach`` and the distinct texts (``variants``); None for one post alone.
+    bundle: Mapping[str, Any] | None = None
     #: What happened, oldest first: ``{"at", "action", "by", ...}``.
     history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 

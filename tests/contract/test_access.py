@@ -209,11 +209,12 @@ def test_a_store_that_is_away_says_so(new_redis_server: Callable[..., RedisServe
     with open_access(server.url) as store:
         store.record([entry(1)])
         server.kill()
-        for call in (
+        calls: list[Callable[[], object]] = [
             lambda: store.record([entry(2)]),
             lambda: store.get(Drawer.SESSION, "a", now=now()),
             lambda: store.take(Drawer.LINK, "a", now=now()),
-        ):
+        ]
+        for call in calls:
             with pytest.raises(Unavailable):
                 call()
         server.start()

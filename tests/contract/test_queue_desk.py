@@ -195,3 +195,19 @@ def test_a_resolved_ticket_opens_again(store: Store, queue: Queue, put: Put) -> 
     said = events(store, queue)
     assert said[-1]["type"] == "reopened"
     assert not [data for data in said if "reply" in data or "link" in data]
+
+
+def test_undoing_for_a_bundle_names_the_outcome_of_every_member(
+    store: Store, queue: Queue, put: Put
+) -> None:
+    """What each member got falls away with its bundle's, by its own id."""
+    put(store.entry("a"), store.entry("b"))
+    queue.merge(store.id("a"), [store.id("b")], token=None, by="ans", now=NOW, request=request())
+    token = claim(queue, store.id("a"))
+    act(queue, "resolve", store.id("a"), Change(outcome="beantwoord"), token=token)
+    said = {data["ticket"]: data["id"] for data in events(store, queue)[-2:]}
+    assert undo(queue, store.id("a")).state is State.OPEN
+    undone = {data["ticket"]: data["undoes"] for data in events(store, queue)[-2:]}
+    assert undone == said
+    assert set(said) == {store.id("a"), store.id("b")}
+    refused("bundled", lambda: queue.note(store.id("b"), "x", by="a", now=NOW, request=request()))

@@ -79,6 +79,7 @@ def _has_example(body: dict[str, Any], description: dict[str, Any]) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [
     "/api/v1/posts",
+    "/api/v1/audit",
     "/api/v1/queues",
     "/api/v1/queues/{team}/tickets",
     "/api/v1/queues/{team}/claim",

@@ -13,6 +13,7 @@ import pytest
 
 from tests.plugins.api_server import ApiServer
 from tests.plugins.openid import PEOPLE, Browser, OpenIdProvider
+from tests.plugins.programs import run_triage
 
 Make = Callable[..., tuple[ApiServer, OpenIdProvider]]
 SESSION: Final = "triage-sessie"
@@ -35,7 +36,7 @@ def audit(server: ApiServer) -> list[tuple[str, str]]:
 
 def test_people_sign_in_and_out(site: tuple[ApiServer, OpenIdProvider]) -> None:
     """From the page asked for to the provider and back; out ends it on the server as well."""
-    server, _ = site
+    server, provider = site
     team = next(iter(server.profile.teams))
     browser = Browser(server)
     asked = browser.http.get(f"/teams/{team}?offset=0")
@@ -53,6 +54,7 @@ def test_people_sign_in_and_out(site: tuple[ApiServer, OpenIdProvider]) -> None:
     out = browser.http.post("/aanmelden/uit", data={"csrf": browser.csrf})
     assert out.status_code == 303
     assert SESSION not in browser.http.cookies
+    assert f"{provider.issuer}/logout?" in browser.http.get(out.headers["location"]).text
     with server.stranger(cookies={SESSION: secret}) as thief:
         assert thief.get("/api/v1/queues").status_code == 401
     assert audit(server) == [("sub-mo", "session.start"), ("sub-mo", "session.end")]
@@ -281,6 +283,31 @@ def test_a_revoked_session_ends_its_stream(site: tuple[ApiServer, OpenIdProvider
         server.fill(1, prefix="later")
         heard = "".join(chunks)
     assert "event: ticket" not in heard
+
+
+def test_servers_share_what_they_know(site: tuple[ApiServer, OpenIdProvider]) -> None:
+    """A sign-in begun at one server ends at another; signing out or revoking counts at both."""
+    first, provider = site
+    settings: dict[str, Any] = {**provider.settings(first.port)}
+    second = ApiServer(first.folder, **settings)
+    second.start()
+    try:
+        browser = Browser(first)
+        back = browser.consent(browser.go_to_provider(), "mo")
+        elsewhere = second.stranger(cookies=dict(browser.http.cookies))
+        assert elsewhere.get(urlsplit(back).path + "?" + urlsplit(back).query).status_code == 303
+        assert browser.http.get(back).status_code == 400  # that one was used
+        browser.sign_in("mo")
+        cookies = {SESSION: browser.http.cookies[SESSION]}
+        assert second.stranger(cookies=cookies).get("/api/v1/queues").status_code == 200
+        arguments = ("session", "revoke", "sub-mo", "--data", str(first.folder / "data"))
+        done = run_triage(*arguments, cwd=first.folder)
+        assert done.stdout.decode().strip() == "afgemeld: 2"
+        for server in (first, second):
+            with server.stranger(cookies=cookies) as client:
+                assert client.get("/api/v1/queues").status_code == 401
+    finally:
+        second.close()
 
 
 def test_teams_see_their_own_tickets(openid_server: Make) -> None:

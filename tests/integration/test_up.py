@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.plugins.api_server import embedded_token
+
 
 class Up:
     """A running ``triage up``."""
@@ -24,6 +26,8 @@ class Up:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
+        self.data = data
+        self._token = ""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TRIAGE_")}
         self.started = time.monotonic()
         self.process = subprocess.Popen(
@@ -43,8 +47,16 @@ class Up:
             env=environment,
         )
 
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header of a program that may do all."""
+        if not self._token and (self.data / "triage.db").exists():
+            self._token = embedded_token(self.data)
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=self.bearer)
+        with urllib.request.urlopen(request, timeout=5) as answer:
             body = answer.read()
         return (
             json.loads(body)
@@ -56,7 +68,7 @@ class Up:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             json.dumps(data).encode(),
-            {"Content-Type": "application/json"},
+            {"Content-Type": "application/json", **self.bearer},
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return int(answer.status)

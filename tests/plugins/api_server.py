@@ -96,10 +96,11 @@ class ApiServer:
     def client(self, **options: Any) -> httpx.Client:
         """Give a client of this server: a program that may do all."""
         headers = {**self.bearer, **options.pop("headers", {})}
-        return self.stranger(headers=headers, **options)
+        return httpx.Client(base_url=self.address, timeout=20, headers=headers, **options)
 
     def stranger(self, **options: Any) -> httpx.Client:
-        """Give a client that shows nothing."""
+        """Give a client that shows nothing, and that nobody needs to close."""
+        options.setdefault("limits", httpx.Limits(max_keepalive_connections=0))
         return httpx.Client(base_url=self.address, timeout=20, **options)
 
     def fill(self, count: int, *, prefix: str = "p", **fields: Any) -> list[str]:
@@ -155,6 +156,13 @@ class ApiServer:
         self.log.close()
         self.queue.close()
         self.access.close()
+
+
+def embedded_token(data: Path) -> str:
+    """Make an API token that may do all, for a program on the embedded store in a folder."""
+    with open_access(f"sqlite:///{data / 'triage.db'}") as store:
+        name = f"t{uuid.uuid4().hex}"
+        return tokens.create(store, name, frozenset(Scope), now=now())
 
 
 def now() -> datetime:

@@ -17,6 +17,7 @@ from typing import Final
 
 import psutil
 
+from tests.plugins.api_server import embedded_token
 from tests.plugins.brokers import KafkaBroker
 from tests.plugins.chaos import (
     Feeder,
@@ -236,6 +237,7 @@ class Sender(threading.Thread):
         super().__init__(name="sender", daemon=True)
         self._folder = folder
         self._data = data
+        self._token = ""
         self._address = f"http://127.0.0.1:{port}/api/v1/posts"
         self._batches = _in_batches(post_lines(size.posts), size.batch)
         self._ended = threading.Event()
@@ -259,9 +261,9 @@ class Sender(threading.Thread):
 
     def _by_http(self, batch: Sequence[bytes]) -> bool:
         body = b"[" + b",".join(batch) + b"]"
-        asked = urllib.request.Request(
-            self._address, body, {"Content-Type": "application/json"}, method="POST"
-        )
+        self._token = self._token or embedded_token(self._data)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        asked = urllib.request.Request(self._address, body, headers, method="POST")
         try:
             with urllib.request.urlopen(asked, timeout=10) as answer:
                 return bool(answer.status == HTTPStatus.ACCEPTED)

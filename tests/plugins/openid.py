@@ -91,9 +91,7 @@ class Browser:
 
     def __init__(self, server: ApiServer) -> None:
         self.server = server
-        # No connection stays open, so nobody needs to close a browser.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self.http = server.stranger(headers={"Accept": "text/html"}, limits=limits)
+        self.http = server.stranger(headers={"Accept": "text/html"})
 
     def go_to_provider(self, target: str = "/") -> str:
         """Begin to sign in; give the provider's address."""

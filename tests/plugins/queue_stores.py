@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.plugins.redis_server import RedisServer
+from triage.bundle import sign
 from triage.post import Author, Post
-from triage.queue import Entry, Queue
+from triage.queue import Bundling, Entry, Queue
 from triage.queue.open import open_queue
 from triage.ticket import Assessment, Reason, Route, Urgency, ticket_id
 
@@ -66,11 +67,14 @@ class Store:
         topic: str = "groen",
         partition: str | None = PARTITION,
         received_at: datetime = NOW,
+        bundled: bool = False,
+        key_figure: bool = False,
         **fields: Any,
     ) -> Entry:
         """Give a post on its way into a queue."""
+        fields.setdefault("channel", "x")
         fields.setdefault("author", Author(id="u-1", name="Jan Jansen", followers=12))
-        said = Post(id=post, text=text, created_at=NOW - minutes(1), channel="x", **fields)
+        said = Post(id=post, text=text, created_at=NOW - minutes(1), **fields)
         judged = Assessment(
             topics=((topic, 0.8), ("wegen", 0.1), ("afval", 0.05)),
             urgency=urgency,
@@ -90,7 +94,21 @@ class Store:
             route=Route(team=team, due_at=due, due_minutes=60, rule="groen-melding"),
             received_at=received_at,
             partition=partition,
+            bundling=self._bundling(text, key_figure=key_figure) if bundled else None,
         )
+
+    @staticmethod
+    def _bundling(text: str, *, key_figure: bool) -> Bundling | None:
+        signature = sign(text)
+        if signature is None:
+            return None
+        return Bundling(
+            signature=signature, window=24 * 3600, answer_copies=True, key_figure=key_figure
+        )
+
+    def copy(self, post: str, text: str, **more: Any) -> Entry:
+        """Give a post that may be bundled with its copies."""
+        return self.entry(post, text, bundled=True, **more)
 
     def deletion(self, post: str = "p1") -> Entry:
         """Give the withdrawal of a post."""

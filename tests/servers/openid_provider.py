@@ -150,6 +150,7 @@ def _describe(app: FastAPI, provider: Provider) -> None:
             "authorization_endpoint": f"{provider.issuer}/authorize",
             "token_endpoint": f"{provider.issuer}/token",
             "jwks_uri": f"{provider.issuer}/jwks",
+            "end_session_endpoint": f"{provider.issuer}/logout",
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
             "id_token_signing_alg_values_supported": ["RS256"],

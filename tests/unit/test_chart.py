@@ -151,6 +151,10 @@ def test_scaling_stays_within_the_partitions(render: Render, kind: str) -> None:
         ({"kafka": {"securityProtocol": "SASL_SSL"}}, "existingSecret"),
         ({"kafka": {"password": "geheim"}}, "password"),
         ({"redis": {"url": "redis://:geheim@redis:6379/0"}}, "url"),
+        ({"server": {"oidc": {"issuer": "https://sso.example.org"}}}, "publicUrl"),
+        ({"server": {"oidc": {"issuer": "http://sso.example.org"}}}, "issuer"),
+        ({"server": {"oidc": {"roleMap": {"GG": "baas"}}}}, "roleMap"),
+        ({"server": {"auditDays": 7}}, "auditDays"),
         ({"wroker": {}}, "wroker"),
     ],
     ids=str,
@@ -313,6 +317,18 @@ def test_secrets_stand_by_name_only(render: Render) -> None:
     for pod in pods(production).values():
         queue = next(e for e in pod["spec"]["containers"][0]["env"] if e["name"] == "TRIAGE_QUEUE")
         assert queue["valueFrom"] == {"secretKeyRef": {"name": "triage-redis", "key": "url"}}
+
+
+def test_people_sign_in_as_the_values_say(render: Render) -> None:
+    """The provider, roles and teams of the values are the settings that triage reads."""
+    settings = named(render(file="production"), "ConfigMap", "-settings")["data"]
+    made = Settings(**{name[7:].lower(): value for name, value in settings.items()})
+    own = yaml.safe_load((CHART / "ci" / "production.yaml").read_text())["server"]
+    assert made.public_url == own["publicUrl"]
+    assert made.oidc_issuer == own["oidc"]["issuer"]
+    assert made.oidc_role_map == own["oidc"]["roleMap"]
+    assert made.oidc_team_map == own["oidc"]["teamMap"]
+    assert made.oidc_roles_claim == "realm_access.roles"
 
 
 def test_keda_reads_the_group_as_triage_does(render: Render) -> None:

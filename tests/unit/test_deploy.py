@@ -216,9 +216,13 @@ def test_compose_locks_the_containers_up(compose: dict[str, Any]) -> None:
 
 def test_compose_holds_no_secret(compose: dict[str, Any]) -> None:
     """Tokens and sources come from files outside the repository, and nobody reaches the stores."""
-    assert compose["secrets"].keys() == {"api-tokens", "sources"}
+    assert compose["secrets"].keys() == {"api-tokens", "sources", "oidc-client-secret"}
     assert all(set(secret) == {"file"} for secret in compose["secrets"].values())
-    for variable in ("TRIAGE_API_TOKENS_FILE", "TRIAGE_SOURCES_FILE"):
+    for variable in (
+        "TRIAGE_API_TOKENS_FILE",
+        "TRIAGE_SOURCES_FILE",
+        "TRIAGE_OIDC_CLIENT_SECRET_FILE",
+    ):
         path = compose["services"]["server"]["environment"][variable]
         assert path.removeprefix("/run/secrets/") in compose["services"]["server"]["secrets"]
     assert compose["services"]["redis"]["networks"] == ["stores"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from triage.access import Role
 from triage.errors import Refused
 from triage.settings import Settings, load_settings
 
@@ -68,6 +69,20 @@ def test_no_secret_in_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "geheim" not in str(caught.value)
     monkeypatch.delenv("TRIAGE_QUEUE")
     assert "geheim" not in repr(load_settings())
+
+
+def test_maps_of_the_provider_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups become roles and teams; what is no JSON or no role is named, without its value."""
+    monkeypatch.setenv("TRIAGE_OIDC_ROLE_MAP", '{"GG-KCC": "medewerker"}')
+    monkeypatch.setenv("TRIAGE_OIDC_TEAM_MAP", "")
+    settings = load_settings()
+    assert settings.oidc_role_map == {"GG-KCC": Role.MEDEWERKER}
+    assert settings.oidc_team_map == {}
+    for wrong in ('{"GG-KCC": "geheim-3"}', "geheim-3", '["geheim-3"]'):
+        monkeypatch.setenv("TRIAGE_OIDC_ROLE_MAP", wrong)
+        with pytest.raises(Refused, match="TRIAGE_OIDC_ROLE_MAP") as caught:
+            load_settings()
+        assert "geheim-3" not in str(caught.value)
 
 
 def test_password_file_wins(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triage.access import Scope
 from triage.cli.web import web_config
 from triage.errors import Refused
 from triage.post import Post
@@ -115,11 +116,36 @@ def _settings(tmp_path: Path, **more: Any) -> Settings:
     return Settings(data=tmp_path, **more)
 
 
-def test_loopback_without_tokens_is_open(tmp_path: Path) -> None:
-    """Only an address of this machine is served without tokens."""
-    assert web_config(_settings(tmp_path), None).open
-    with pytest.raises(Refused, match="TRIAGE_API_TOKENS_FILE"):
-        web_config(_settings(tmp_path, host="0.0.0.0"), None)
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "triage.example.nl"])
+def test_no_network_without_sign_in(tmp_path: Path, host: str) -> None:
+    """An address that others reach is refused until it's said who may come in, and how."""
+    with pytest.raises(Refused, match=r"TRIAGE_OIDC_ISSUER.*TRIAGE_API_TOKENS_FILE.*127\.0\.0\.1"):
+        web_config(_settings(tmp_path, host=host), None)
+    provider = {"oidc_issuer": "https://sso.example", "oidc_client_id": "triage"}
+    with pytest.raises(Refused, match="TRIAGE_PUBLIC_URL"):
+        web_config(_settings(tmp_path, host=host, **provider), None)
+    url = "http://triage.example.nl"
+    with pytest.raises(Refused, match="https"):
+        web_config(_settings(tmp_path, host=host, public_url=url, **provider), None)
+    url = "https://triage.example.nl"
+    config = web_config(_settings(tmp_path, host=host, public_url=url, **provider), None)
+    assert config.secure
+    assert not config.local_account, "a link of this machine is for this machine"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"oidc_issuer": "http://sso.example", "oidc_client_id": "a"},
+        {"oidc_issuer": "https://sso.example"},
+        {"oidc_issuer": "sso", "oidc_client_id": "a"},
+        {"oidc_issuer": "https://sso.example/?a=b", "oidc_client_id": "a"},
+    ],
+)
+def test_a_provider_without_tls_or_client_is_refused(tmp_path: Path, wrong: Any) -> None:
+    """What the provider says travels over TLS, and we must be known there."""
+    with pytest.raises(Refused, match="TRIAGE_OIDC"):
+        web_config(_settings(tmp_path, public_url="https://t.example", **wrong), None)
 
 
 def test_tokens_and_sources_are_read(tmp_path: Path) -> None:
@@ -127,14 +153,15 @@ def test_tokens_and_sources_are_read(tmp_path: Path) -> None:
     secret = "een-geheim-van-genoeg-tekens"
     tokens, sources = tmp_path / "t.json", tmp_path / "s.json"
     tokens.write_text(
-        json.dumps({"tokens": [{"name": "a", "sha256": "ab" * 32, "scopes": ["read", "act"]}]})
+        json.dumps(
+            {"tokens": [{"name": "a", "sha256": "ab" * 32, "scopes": ["read", "tickets:act"]}]}
+        )
     )
     sources.write_text(json.dumps({"sources": [{"name": "b", "hmac_secret": secret}]}))
     config: WebConfig = web_config(
         _settings(tmp_path, host="0.0.0.0", api_tokens_file=tokens, sources_file=sources), "/x"
     )
-    assert not config.open
-    assert config.tokens[0].scopes == {"read", "act"}
+    assert config.tokens[0].scopes == {Scope.TICKETS_READ, Scope.TICKETS_ACT}
     assert config.sources["b"].hmac_secret == secret.encode()
     assert config.metrics_dir == Path("/x")
     assert timedelta(seconds=config.retention_seconds) == timedelta(days=7)

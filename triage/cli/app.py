@@ -25,6 +25,8 @@ dead_letter_app = typer.Typer(help="Wat niet te lezen was.", no_args_is_help=Tru
 profile_app = typer.Typer(help="Profielen van organisaties.", no_args_is_help=True)
 app.add_typer(dead_letter_app, name="dead-letter")
 app.add_typer(profile_app, name="profile")
+bundle_app = typer.Typer(help="Wat in één ticket komt.", no_args_is_help=True)
+app.add_typer(bundle_app, name="bundle")
 
 Profile = Annotated[
     str | None, typer.Option(help="Naam van een meegeleverd profiel, of een TOML-bestand.")
@@ -264,6 +266,32 @@ def dead_letter_replay(
         settings = settings_of(log=log, data=data)
         if not replay_letters(settings, letters or [], everything=everything, file=file):
             raise typer.Exit(WRONG_INPUT)
+
+
+@bundle_app.command("group")
+def bundle_group(
+    file: File = "-", profile: Profile = None, model: Model = None, models: Data = None
+) -> None:
+    """Druk per bericht (JSON Lines) af in welke bundel het zou komen; raakt geen wachtrij."""
+    from triage.cli.bundles import group_lines  # noqa: PLC0415
+
+    with errors_told():
+        settings = settings_of(profile=profile, model=model, models=models)
+        if not group_lines(settings, file):
+            raise typer.Exit(WRONG_INPUT)
+
+
+@bundle_app.command("explain")
+def bundle_explain(
+    first: Annotated[str, typer.Argument(help="Een bericht: bestand, JSON, of de tekst zelf.")],
+    second: Annotated[str, typer.Argument(help="Het andere bericht.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Als JSON.")] = False,
+) -> None:
+    """Leg uit waarom twee berichten in één ticket komen, of niet."""
+    from triage.cli.bundles import print_explanation  # noqa: PLC0415
+
+    with errors_told():
+        print_explanation(first, second, as_json=as_json)
 
 
 @profile_app.command("check")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from triage.access import Drawer
 from triage.access.open import open_access
 from triage.cli.build import open_parts
-from triage.cli.process import MULTIPROC
+from triage.cli.process import MULTIPROC, now
 from triage.cli.web import web_config
 from triage.settings import Settings
 from triage.web import create_app
@@ -20,6 +21,7 @@ def run_serve(settings: Settings) -> None:
     with ExitStack() as stack:
         parts = open_parts(settings, stack, wait=True)
         access = stack.enter_context(open_access(settings.queue_url))
+        access.get(Drawer.SESSION, "", now=now())  # a file of a newer version is told at the start
         app = create_app(
             config,
             log=parts.log,

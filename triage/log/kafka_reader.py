@@ -337,6 +337,7 @@ class KafkaReader:
         settled = bool(group.state == MemberState.STABLE)
         seconds = self._pause.see(
             generation=group.generation_id,
+            owns=bool(self._fresh or self._reading),
             flows=settled and not self._fresh,
             started=started,
             now=self._clock(),

@@ -74,12 +74,15 @@ class Watchdog:
 
 
 class PauseMeter:
-    """Measures how long a rebalance stopped a reader; the first join stops nothing.
+    """Measures how long a rebalance stopped a reader that had partitions.
+
+    A reader may join before the group's leader knows the topic; then it joins once more.
 
     >>> meter = PauseMeter()
-    >>> meter.see(generation=1, flows=True, started=0.0, now=1.0)
-    >>> meter.see(generation=1, flows=False, started=5.0, now=5.25)
-    >>> meter.see(generation=2, flows=True, started=7.0, now=7.5)
+    >>> meter.see(generation=1, owns=False, flows=True, started=0.0, now=0.5)
+    >>> meter.see(generation=2, owns=True, flows=True, started=0.5, now=1.0)
+    >>> meter.see(generation=2, owns=True, flows=False, started=5.0, now=5.25)
+    >>> meter.see(generation=3, owns=True, flows=True, started=7.0, now=7.5)
     2.5
     """
 
@@ -87,11 +90,16 @@ class PauseMeter:
         self._generation: int | None = None
         self._since: float | None = None
 
-    def see(self, *, generation: int, flows: bool, started: float, now: float) -> float | None:
+    def see(
+        self, *, generation: int, owns: bool, flows: bool, started: float, now: float
+    ) -> float | None:
         """Take what one poll saw, from ``started`` to ``now``; give the length of an ended pause.
 
-        ``generation``: of the group; ``flows``: its membership is settled and all is sought.
+        ``generation``: of the group; ``owns``: the reader has partitions; ``flows``: its
+        membership is settled and all is sought.
         """
+        if self._generation is None and not owns:
+            return None
         moved = self._generation is not None and generation != self._generation
         if self._since is None and (moved or not flows):
             self._since = started

@@ -61,6 +61,12 @@ class PutResult(Protocol):
     def repeated(self) -> int: ...
     @property
     def deleted(self) -> int: ...
+    @property
+    def joined(self) -> int: ...
+    @property
+    def raised(self) -> int: ...
+    @property
+    def sizes(self) -> Sequence[int]: ...
 
 
 class Gap(Protocol):
@@ -167,6 +173,10 @@ class Metrics:
         counter.labels("edited").inc(result.edited)
         counter.labels("repeated").inc(result.repeated)
         counter.labels("deleted").inc(result.deleted)
+        counter.labels("joined").inc(result.joined)
+        self._counters["triage_bundles_raised"].inc(result.raised)
+        for size in result.sizes:
+            self._histograms["triage_bundle_posts"].observe(size)
         self._counters["triage_post_id_conflicts"].inc(result.edited)
 
     def rejected(self, error: InvalidPost) -> None:

@@ -45,6 +45,7 @@ CounterName = Literal[
     "triage_model_reload_failures",
     "triage_outcomes_published",
     "triage_post_id_conflicts",
+    "triage_bundles_raised",
     "triage_posts_put",
     "triage_posts_read",
     "triage_posts_rejected",
@@ -61,6 +62,7 @@ GaugeName = Literal[
 HistogramName = Literal[
     "triage_append_to_queue_seconds",
     "triage_put_batch_posts",
+    "triage_bundle_posts",
     "triage_stage_seconds",
     "triage_stream_pause_seconds",
 ]
@@ -87,7 +89,10 @@ COUNTERS: Final[Mapping[CounterName, Definition]] = {
     "triage_posts_put": Definition(
         unit="posts",
         labels=("result",),
-        meaning="Posts that the queue store took: created, edited, repeated or deleted.",
+        meaning="Posts that the queue store took: created, edited, repeated, deleted, joined.",
+    ),
+    "triage_bundles_raised": Definition(
+        unit="bundles", meaning="Bundles that a copy made more urgent or opened again."
     ),
     "triage_posts_rejected": Definition(
         unit="posts",
@@ -177,6 +182,9 @@ HISTOGRAMS: Final[Mapping[HistogramName, Definition]] = {
         unit="seconds",
         meaning="Time from the append of a post to the log until it was in its queue.",
         buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
+    ),
+    "triage_bundle_posts": Definition(
+        unit="posts", meaning="Posts in a bundle that a copy has just joined, its own included."
     ),
     "triage_put_batch_posts": Definition(
         unit="posts",

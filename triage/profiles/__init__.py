@@ -152,6 +152,16 @@ class ReachStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bundles:
+    """How near-duplicates are bundled."""
+
+    #: How long after the last copy another one joins the bundle; 0: nothing is bundled.
+    hours: int = 24
+    #: A copy equal to a text that was answered gets the same answer, where it is not urgent.
+    answer_copies: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """A profile as written, before it is compiled for routing."""
 
@@ -167,6 +177,7 @@ class Spec:
     reach: tuple[ReachStep, ...] = ()
     #: Shortening stops here, in minutes.
     floor: int = 5
+    bundles: Bundles = Bundles()
 
 
 def account(name: str) -> str:

@@ -27,6 +27,7 @@ from triage.profiles import (
     Team,
     account,
 )
+from triage.profiles.bundles import bundles_of
 from triage.profiles.hours import DAY, HOLIDAYS, PUBLIC_HOLIDAYS, Hours
 from triage.profiles.lines import lines_of
 from triage.profiles.table import LIST_LIMIT, Notes, Table, meant
@@ -52,7 +53,7 @@ _RULE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 _TOP_KEYS: Final = (
     *("org", "name", "description", "timezone", "fallback", "night_team", "night"),
-    *("hours", "holidays", "service", "priority", "key_figures", "teams", "rules"),
+    *("hours", "holidays", "service", "priority", "bundles", "key_figures", "teams", "rules"),
 )
 _TEAM_KEYS: Final = (
     *("name", "description", "hours", "open_on_holidays", "night_team", "night"),
@@ -128,6 +129,7 @@ class _Reader:
             key_figures=self._key_figures(figure_factor),
             reach=reach,
             floor=floor,
+            bundles=bundles_of(self.top.table("bundles")),
         )
 
     def _zone(self) -> ZoneInfo:

@@ -91,9 +91,9 @@ class Table:
         self.wrong(key, f"moet een getal van {low:g} tot {high:g} zijn")
         return None
 
-    def flag(self, key: str) -> bool:
-        """Give true or false; false where it is not given."""
-        value = self.data.get(key, False)
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Give true or false."""
+        value = self.data.get(key, default)
         if not isinstance(value, bool):
             self.wrong(key, "moet true of false zijn")
         return value is True

@@ -11,6 +11,9 @@ to it:
   changes nothing; the same id with other content is an edit: urgency may rise and the due time
   come forward (neither ever falls back), the earlier text stays in the history, a resolved ticket
   opens again. A deletion masks the text, also in the history, and keeps the ticket.
+- Copies of a post stand in one ticket, a bundle (``bundling``): the look-up is part of ``put``, so
+  that two workers that put two copies at the same moment make one bundle. A bundle is never less
+  urgent than a post in it; every member gets the outcome of its bundle, under an id of its own.
 - Order is due time; tickets that are ``kritiek`` come before all others, so that they overtake a
   backlog whose due times have passed.
 - A claim is a lease with a fencing token. Tokens grow and never repeat, not even after the store
@@ -34,11 +37,25 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from triage.bundle import Signature
 from triage.post import Post
 from triage.ticket import Assessment, Claim, Route, Ticket, Urgency
 
 #: How long the id of a post is remembered after its ticket is gone, in seconds.
 REMEMBER_SECONDS: Final = 48 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundling:
+    """How a post may be bundled with its copies."""
+
+    signature: Signature
+    #: How long after the last copy of a bundle another one joins it, in seconds.
+    window: int
+    #: A copy equal to what was answered already gets the same answer.
+    answer_copies: bool
+    #: A key figure wrote it: then a person looks, whatever was answered already.
+    key_figure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +73,8 @@ class Entry:
     #: place first.
     lang: str = "nl"
     places: tuple[str, ...] = ()
+    #: None: it gets a ticket of its own, whatever it says.
+    bundling: Bundling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +110,11 @@ class PutResult:
     edited: int = 0
     repeated: int = 0
     deleted: int = 0
+    #: Posts that joined a bundle, and bundles that one of them made more urgent or opened again.
+    joined: int = 0
+    raised: int = 0
+    #: How many posts each bundle that one of them joined holds now.
+    sizes: Sequence[int] = ()
     #: Partitions whose position was not as expected: where it stands. Their entries were not put.
     moved: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -112,6 +136,13 @@ class Action(StrEnum):
     UNDONE = "undone"
     NOTED = "noted"
     SNOOZED = "snoozed"
+    #: A post joined the bundle of another; its ticket stands inside that one from then on.
+    JOINED = "joined"
+    #: A copy made its bundle more urgent, or opened it again.
+    RAISED = "raised"
+    #: A post was taken out of a bundle by hand, or put into one.
+    SPLIT = "split"
+    MERGED = "merged"
 
 
 #: Actions of people that end in the outcomes log: exports read them, ``rebuild`` replays them.
@@ -124,6 +155,8 @@ OUTCOMES: Final = frozenset(
         Action.CONFIRMED,
         Action.REOPENED,
         Action.UNDONE,
+        Action.SPLIT,
+        Action.MERGED,
     }
 )
 #: How long the person who did something may take it back, in seconds; the screen says ten, the
@@ -156,8 +189,8 @@ class Event:
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
     ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
     edits of the post the person had seen) and ``before``: what ``team``, ``topic``, ``urgency``
-    and ``intent`` were, and in ``assessed`` what the model had said. ``undone`` names in
-    ``undoes`` the ``id`` of the outcome that no longer counts; ``noted`` has ``mentions``.
+    and ``intent`` were, and in ``assessed`` what the model had said. ``undone``
+    names in ``undoes`` the ``id`` of the outcome that no longer counts; ``noted`` has ``mentions``.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
@@ -279,6 +312,41 @@ class Queue(Protocol):
         request: str,
     ) -> Ticket:
         """Raise a ticket's urgency, and with it its due time and team; token as in ``correct``."""
+        ...
+
+    def split(
+        self,
+        ticket: str,
+        members: Sequence[str],
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Take members (their tickets) out of a bundle, together into one ticket.
+
+        They stay apart: no copy joins them, they join no bundle. Token as in ``correct``.
+        """
+        ...
+
+    def merge(
+        self,
+        ticket: str,
+        others: Sequence[str],
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Put other tickets, and what is inside them, into this one; nobody may hold them."""
+        ...
+
+    def members(
+        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give the tickets inside a bundle (without history), ordered by id."""
         ...
 
     def confirm(

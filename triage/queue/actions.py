@@ -30,8 +30,8 @@ from triage.queue.document import (
 from triage.queue.merge import Write
 from triage.ticket import Urgency
 
-#: Decides what an action writes on a ticket as it stands.
-Decision = Callable[[Stored | None], Write]
+#: Decides what an action writes on a ticket as it stands; other tickets that it is about follow.
+Decision = Callable[..., Write]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,10 @@ class Deed:
         """Name the event of this deed; the request makes it one of its own."""
         return event_id(after.id, self.action, str(after.version), self.request)
 
+    def copy_of(self, member: Stored, version: int) -> str:
+        """Name the event of a member of a bundle whose ticket got this version."""
+        return event_id(member.id, self.action, str(version), self.request)
+
     def event(self, after: Stored, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
         """Build the event of this deed."""
         said = event_data(after, self.action, self.at, self.identity(after))
@@ -56,7 +60,7 @@ class Deed:
 
 def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
     """Prolong a lease that stands. No event: nothing changes for anyone else."""
-    stored = _open(stored)
+    stored = must_be_open(stored)
     if not stored.held(now):
         raise _no_lease(stored, token)
     if stored.token != token:
@@ -66,7 +70,7 @@ def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
 
 def release(stored: Stored | None, deed: Deed) -> Write:
     """End a lease."""
-    stored = _open(stored)
+    stored = must_be_open(stored)
     _need_lease(stored, deed.token)
     after = replace(stored, version=stored.version + 1, owner="", until=0)
     deed = replace(deed, by=stored.owner)
@@ -74,14 +78,14 @@ def release(stored: Stored | None, deed: Deed) -> Write:
         id=stored.id,
         before=stored,
         after=after,
-        appended=(_history(stored, after, deed),),
+        appended=(_history(stored, deed),),
         events=(deed.event(after, by=deed.by),),
     )
 
 
 def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Close a ticket and end its lease."""
-    stored = _open(stored)
+    stored = must_be_open(stored)
     _need_lease(stored, deed.token)
     after = replace(_changed(stored, change), resolved=deed.at, owner="", until=0)
     return _outcome(stored, after, deed, change)
@@ -89,24 +93,24 @@ def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
 
 def correct(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Set what the model got wrong; the holder keeps the lease."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = _changed(_lease_after(stored, deed), replace(change, team=None))
     return _outcome(stored, after, deed, change)
 
 
 def reassign(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Move a ticket to another team and end its lease."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = replace(_changed(stored, change), owner="", until=0)
     return _outcome(stored, after, deed, change)
 
 
 def escalate(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Raise a ticket: urgency and due time only get more pressing; another team ends the lease."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = _changed(_lease_after(stored, deed), change)
     if after.urgency.rank > stored.urgency.rank:
         after = replace(after, urgency=stored.urgency)
@@ -118,16 +122,15 @@ def escalate(stored: Stored | None, deed: Deed, change: Change) -> Write:
 
 def confirm(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Say that the labels are right: an untouched ticket only was not looked at."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     after = _lease_after(stored, deed)
     return _outcome(stored, after, deed, Change(note=change.note))
 
 
 def reopen(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Open what was resolved."""
-    if stored is None or stored.gone:
-        raise unknown()
+    stored = _known(stored)
     if not stored.resolved:
         raise Conflict("open", "dit ticket is niet afgehandeld")
     after = replace(stored, resolved=0, owner="", until=0)
@@ -136,8 +139,8 @@ def reopen(stored: Stored | None, deed: Deed, change: Change) -> Write:
 
 def snooze(stored: Stored | None, deed: Deed, until: int) -> Write:
     """Set a ticket aside; a time without an owner is what says so."""
-    stored = _open(stored)
-    _need_right(stored, deed)
+    stored = must_be_open(stored)
+    need_right(stored, deed)
     if stored.urgency is Urgency.KRITIEK:
         raise Conflict("critical", "een kritiek ticket kan niet worden uitgesteld")
     after = replace(stored, version=stored.version + 1, owner="", until=until)
@@ -145,15 +148,14 @@ def snooze(stored: Stored | None, deed: Deed, until: int) -> Write:
         id=stored.id,
         before=stored,
         after=after,
-        appended=(_history(stored, after, deed, until=from_ms(until)),),
+        appended=(_history(stored, deed, until=from_ms(until)),),
         events=(deed.event(after, by=deed.by),),
     )
 
 
 def note(stored: Stored | None, deed: Deed, text: str, mentions: Sequence[str]) -> Write:
     """Add a note to the history; nothing else changes."""
-    if stored is None or stored.gone:
-        raise unknown()
+    stored = _known(stored)
     after = replace(stored, version=stored.version + 1)
     named = list(mentions) or None
     return Write(
@@ -167,8 +169,7 @@ def note(stored: Stored | None, deed: Deed, text: str, mentions: Sequence[str]) 
 
 def undo(stored: Stored | None, deed: Deed) -> Write:
     """Bring back what stood before the last thing that this person did."""
-    if stored is None or stored.gone:
-        raise unknown()
+    stored = _known(stored)
     last = orjson.loads(stored.history[-1]) if stored.history else {}
     was = last.get("undo")
     if was is None or last["by"] != deed.by:
@@ -186,7 +187,8 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
         owner=was["owner"],
         until=was["until"],
     )
-    write = _outcome(stored, after, deed, Change(), undoes=was["event"])
+    undone = replace(deed, action=Action(last["action"]), request=was["request"])
+    write = _outcome(stored, after, deed, Change(), undoes=undone)
     assert write.after is not None
     return replace(write, after=replace(write.after, touched=was["touched"]))
 
@@ -199,7 +201,7 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
     """
     at = to_ms(datetime.fromisoformat(outcome["at"]))
     mark = (int(outcome["version"]), at)
-    if stored is None or stored.gone or mark <= stored.outcome:
+    if stored is None or stored.gone or stored.within or mark <= stored.outcome:
         return None
     due = to_ms(datetime.fromisoformat(outcome["due_at"]))
     urgency = Urgency(outcome["urgency"])
@@ -234,18 +236,30 @@ _FINAL: Final = frozenset({Action.UNDONE})
 _STALE: Final = "dit ticket is intussen door een ander opgepakt"
 CLAIMED: Final = "dit ticket is in behandeling bij een ander"
 RESOLVED: Final = "dit ticket is al afgehandeld"
+BUNDLED: Final = "dit bericht staat in een bundel; werk in de bundel, of haal het eruit"
 
 
 def refusal(code: str) -> NotFound | Conflict:
     """Give the error of a claim that a store refused."""
     if code == "claimed":
         return Conflict(code, CLAIMED)
+    if code == "bundled":
+        return Conflict(code, BUNDLED)
     return Conflict(code, RESOLVED) if code == "resolved" else unknown()
 
 
-def _open(stored: Stored | None) -> Stored:
+def _known(stored: Stored | None) -> Stored:
+    """Refuse a ticket that is gone or inside a bundle."""
     if stored is None or stored.gone:
         raise unknown()
+    if stored.within:
+        raise Conflict("bundled", BUNDLED)
+    return stored
+
+
+def must_be_open(stored: Stored | None) -> Stored:
+    """Refuse a ticket that is gone, resolved or inside a bundle. Raises NotFound, Conflict."""
+    stored = _known(stored)
     if stored.resolved:
         raise Conflict("resolved", RESOLVED)
     return stored
@@ -257,7 +271,7 @@ def _need_lease(stored: Stored, token: int | None) -> None:
         raise _no_lease(stored, token)
 
 
-def _need_right(stored: Stored, deed: Deed) -> None:
+def need_right(stored: Stored, deed: Deed) -> None:
     """Refuse who goes past a lease that stands, or comes with a token that is over."""
     if deed.token is not None:
         _need_lease(stored, deed.token)
@@ -287,7 +301,7 @@ def _changed(stored: Stored, change: Change) -> Stored:
     )
 
 
-def _history(before: Stored, after: Stored, deed: Deed, /, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
+def _history(before: Stored, deed: Deed, /, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
     """Encode what happened, and what :func:`undo` needs to take it back."""
     undo = None
     if deed.action not in _FINAL:
@@ -301,12 +315,14 @@ def _history(before: Stored, after: Stored, deed: Deed, /, **more: Any) -> bytes
             "touched": before.touched,
             "owner": before.owner,
             "until": before.until,
-            "event": deed.identity(after),
+            "request": deed.request,
         }
     return history_item(deed.at, deed.action, deed.by, **more, undo=undo)
 
 
-def _outcome(before: Stored, after: Stored, deed: Deed, change: Change, undoes: str = "") -> Write:
+def _outcome(
+    before: Stored, after: Stored, deed: Deed, change: Change, undoes: Deed | None = None
+) -> Write:
     version = before.version + 1
     after = replace(after, version=version, touched=True, outcome=(version, deed.at))
     was = {
@@ -317,13 +333,43 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change, undoes: 
     }
     said = {"outcome": change.outcome, "note": change.note}
     answer = {"reply": change.reply, "link": change.link}
-    item = _history(before, after, deed, before=was, **said, **answer)
+    item = _history(before, deed, before=was, **said, **answer)
     event = deed.event(
         after,
         by=deed.by,
         before={**was, "assessed": assessed(before.doc)},
         outcome=change.outcome,
         revision=before.revision,
-        **({"undoes": undoes} if undoes else {}),
+        **({"undoes": undoes.identity(before)} if undoes else {}),
+        **({"bundle": before.id} if before.members else {}),
     )
-    return Write(id=before.id, before=before, after=after, appended=(item,), events=(event,))
+    copies = (_copy_outcome(after, member, deed, change, undoes) for member in before.members)
+    return Write(
+        id=before.id, before=before, after=after, appended=(item,), events=(event, *copies)
+    )
+
+
+def _copy_outcome(
+    lead: Stored, member: Stored, deed: Deed, change: Change, undoes: Deed | None
+) -> bytes:
+    """Build the outcome of a member of a bundle: what its bundle got, under an id of its own."""
+    identity = deed.copy_of(member, lead.version)
+    data = event_data(lead, deed.action, deed.at, identity)
+    return orjson.dumps(
+        {
+            **data,
+            "ticket": member.id,
+            "by": deed.by,
+            "before": {
+                "team": member.team,
+                "topic": member.topic,
+                "urgency": member.urgency,
+                "intent": member.intent,
+                "assessed": assessed(member.doc),
+            },
+            "outcome": change.outcome,
+            "revision": member.revision,
+            "bundle": lead.id,
+            **({"undoes": undoes.copy_of(member, lead.version - 1)} if undoes else {}),
+        }
+    )

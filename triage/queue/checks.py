@@ -23,6 +23,8 @@ NOTE_LIMIT: Final = 4000
 LINK_LIMIT: Final = 2048
 #: The most colleagues that one note names.
 MENTION_LIMIT: Final = 20
+#: The most tickets that one action takes out of a bundle or puts into it.
+TICKETS_LIMIT: Final = 500
 
 
 def unknown() -> NotFound:
@@ -42,6 +44,16 @@ def check_ticket(ticket: str) -> str:
     if not _TICKET.fullmatch(ticket):
         raise unknown()
     return org_of(ticket)
+
+
+def check_tickets(ticket: str, others: Sequence[str]) -> None:
+    """Refuse what is no list of other tickets of the same organisation. Raises NotFound."""
+    org = check_ticket(ticket)
+    if any(check_ticket(other) != org for other in others):
+        raise unknown()
+    if not 0 < len(others) <= TICKETS_LIMIT or len(set(others)) < len(others) or ticket in others:
+        message = f"tickets: 1 tot {TICKETS_LIMIT} andere tickets, elk een keer"
+        raise ValueError(message)
 
 
 def check_name(field: str, value: str | None, limit: int = NAME_LIMIT) -> None:

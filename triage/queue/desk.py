@@ -8,11 +8,19 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from triage.queue import Action, Change, actions
+from triage.queue import Action, Change, actions, regroup
 from triage.queue.actions import Decision, Deed
-from triage.queue.checks import check_change, check_lease, check_name, check_note, check_ticket
-from triage.queue.document import Stored, answer_key, claim_of, to_ms, to_ticket
+from triage.queue.checks import (
+    check_change,
+    check_lease,
+    check_name,
+    check_note,
+    check_ticket,
+    check_tickets,
+)
+from triage.queue.document import Stored, answer_key, to_ms
 from triage.queue.merge import Write
+from triage.queue.shown import claim_of, to_ticket
 from triage.ticket import Claim, Ticket
 
 
@@ -21,12 +29,15 @@ class _Outcome(Protocol):
 
 
 class Desk(ABC):
-    """Half of a queue: what people do to tickets, but for claiming them."""
+    """Half of a queue: what people do to a ticket that is there."""
 
     @abstractmethod
-    def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
+    def _act(
+        self, ticket: str, decide: Decision, *, answer: str, at: int, others: Sequence[str] = ()
+    ) -> Stored:
         """Read a ticket, decide, and write if nothing came between; give it as answered.
 
+        ``decide`` gets the ticket, with its members, and then ``others`` in the same way.
         ``answer`` names the answer to the request: where there is one already it's given again
         and nothing else happens.
         """
@@ -96,6 +107,44 @@ class Desk(ABC):
         """Raise a ticket's urgency, and with it its due time and team; token as in ``correct``."""
         deed = Deed(action=Action.ESCALATED, by=by, at=to_ms(now), request=request, token=token)
         return self._decided(ticket, actions.escalate, deed, change)
+
+    def split(
+        self,
+        ticket: str,
+        members: Sequence[str],
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Take members out of a bundle; they get one ticket together, and stay apart."""
+        check_tickets(ticket, members)
+        deed = Deed(action=Action.SPLIT, by=by, at=to_ms(now), request=request, token=token)
+        decide = partial(regroup.split, members=members, deed=deed)
+        return self._regrouped(ticket, decide, deed, ())
+
+    def merge(
+        self,
+        ticket: str,
+        others: Sequence[str],
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Put other tickets, that nobody else holds, into this one."""
+        check_tickets(ticket, others)
+        deed = Deed(action=Action.MERGED, by=by, at=to_ms(now), request=request, token=token)
+        return self._regrouped(ticket, partial(regroup.merge, deed=deed), deed, others)
+
+    def _regrouped(
+        self, ticket: str, decide: Decision, deed: Deed, others: Sequence[str]
+    ) -> Ticket:
+        check_name("by", deed.by)
+        answer = answer_key(deed.request, deed.action, ticket)
+        return to_ticket(self._act(ticket, decide, answer=answer, at=deed.at, others=others))
 
     def confirm(
         self,

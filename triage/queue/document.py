@@ -11,13 +11,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from triage.jsontext import storable
-from triage.queue import Action, Entry
-from triage.ticket import Claim, State, Ticket, Urgency, org_of
+from triage.queue import Action, Bundling, Entry
+from triage.ticket import State, Urgency, org_of
+
+if TYPE_CHECKING:
+    from triage.queue.summary import Summary
 
 #: What stands where the sender withdrew a text.
 MASK: Final = "[verwijderd door de afzender]"
@@ -66,6 +69,12 @@ class Stored:
     until: int = 0
     #: Only the memory of its id is left; retention took the rest.
     gone: bool = False
+    #: The ticket of the bundle that it stands inside; empty: it stands in a queue of its own.
+    within: str = ""
+    #: What is known of its copies; None where there were none.
+    bundle: Summary | None = None
+    #: The tickets inside it, where they were asked for.
+    members: tuple[Stored, ...] = ()
     history: tuple[bytes, ...] = ()
 
     @property
@@ -124,30 +133,44 @@ class Created(NamedTuple):
     state: bytes
     doc: bytes
     event: bytes
+    #: The bundle that it joins; empty: it goes into its team's queue.
+    within: str = ""
+    #: Under which keys its copies find it, and for how many seconds.
+    keys: tuple[str, ...] = ()
+    #: How many of them a ticket must share that it may be a copy of.
+    shared: int = 1
+    window: int = 0
 
 
-def create(entry: Entry, now: datetime) -> Created:
-    """Encode a ticket of a post that the store has not met."""
+def create(entry: Entry, now: datetime, *, lead: Stored | None = None) -> Created:
+    """Encode a ticket of a post that the store has not met; ``lead``: the bundle that it joins."""
     route, judged = entry.route, entry.assessment
     urgency, digest, due = judged.urgency, entry.post.digest, to_ms(route.due_at)
     topic, intent = judged.topic, judged.intent
     state = orjson.dumps([route.team, urgency, topic, intent, due, 0, 0, False, 0, 0])
-    event = orjson.dumps(
-        {
-            "id": event_id(entry.ticket_id, Action.CREATED, entry.post.id, digest),
-            "type": Action.CREATED,
-            "ticket": entry.ticket_id,
-            "org": org_of(entry.ticket_id),
-            "team": route.team,
-            "urgency": urgency,
-            "topic": topic,
-            "intent": intent,
-            "due_at": from_ms(due),
-            "state": State.OPEN,
-            "version": 1,
-            "at": now,
+    action = Action.JOINED if lead else Action.CREATED
+    event = {
+        "id": event_id(entry.ticket_id, action, entry.post.id, digest),
+        "type": action,
+        "ticket": entry.ticket_id,
+        "org": org_of(entry.ticket_id),
+        "team": route.team,
+        "urgency": urgency,
+        "topic": topic,
+        "intent": intent,
+        "due_at": from_ms(due),
+        "state": State.OPEN,
+        "version": 1,
+        "at": now,
+    }
+    if lead is not None:
+        event |= {
+            "team": lead.team,
+            "urgency": lead.urgency,
+            "due_at": from_ms(lead.due),
+            "state": State.RESOLVED if lead.resolved else State.OPEN,
+            "bundle": lead.id,
         }
-    )
     return Created(
         entry.ticket_id,
         digest,
@@ -156,8 +179,23 @@ def create(entry: Entry, now: datetime) -> Created:
         due,
         state,
         document(entry),
-        event,
+        orjson.dumps(event),
+        within=lead.id if lead else "",
+        keys=entry.bundling.signature.keys if entry.bundling and not lead else (),
+        shared=entry.bundling.signature.shared if entry.bundling else 1,
+        window=window_of(entry.bundling),
     )
+
+
+#: How long texts under five words wait for an equal one, in seconds.
+SHORT_WINDOW: Final = 3600
+
+
+def window_of(bundling: Bundling | None) -> int:
+    """Give how long a post's copies find it, in seconds; 0 where they never do."""
+    if bundling is None:
+        return 0
+    return min(bundling.window, SHORT_WINDOW) if bundling.signature.short else bundling.window
 
 
 def document(entry: Entry) -> bytes:
@@ -250,41 +288,6 @@ def answered(answer: bytes, ticket: Stored) -> Stored:
         doc=ticket.doc,
         history=ticket.history,
     )
-
-
-def to_ticket(stored: Stored, *, now: int = 0) -> Ticket:
-    """Give the ticket as people see it; a lease that expired before ``now`` counts as none."""
-    doc = orjson.loads(stored.doc)
-    created_at = datetime.fromisoformat(doc["created_at"])
-    return Ticket(
-        id=stored.id,
-        org=org_of(stored.id),
-        team=stored.team,
-        urgency=stored.urgency,
-        topic=stored.topic,
-        intent=stored.intent,
-        due_at=from_ms(stored.due),
-        created_at=created_at,
-        state=State.RESOLVED if stored.resolved else State.OPEN,
-        post=doc["post"],
-        assessment=doc["assessment"],
-        version=stored.version,
-        claim=claim_of(stored) if stored.held(now) else None,
-        snoozed_until=from_ms(stored.until) if stored.snoozed(now) else None,
-        history=tuple(map(_shown, stored.history)),
-    )
-
-
-def _shown(item: bytes) -> dict[str, Any]:
-    """Read an item of history; what only ``undo`` needs is not for people."""
-    said: dict[str, Any] = orjson.loads(item)
-    said.pop("undo", None)
-    return said
-
-
-def claim_of(stored: Stored) -> Claim:
-    """Give the lease of a ticket that has one."""
-    return Claim(owner=stored.owner, token=stored.token, until=from_ms(stored.until))
 
 
 def without_expired_lease(stored: Stored, now: int) -> Stored:

@@ -1,9 +1,4 @@
-"""What a ``put`` does to tickets: create, edit, mask, or nothing. Pure; both backends run it.
-
-The fast path is a post that the store has not met (:func:`plan_put` encodes it and the store
-only checks that it's new). Everything else is decided here on the tickets as read, and written
-only if they still have the version that was read.
-"""
+"""What is written to tickets, and what a post's arrival, edit or deletion makes of one. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +14,9 @@ from triage.queue.document import (
     Created,
     Stored,
     bound_history,
-    create,
     document,
-    event_data,
-    event_id,
     from_ms,
     history_item,
-    is_deleted,
     mask_document,
     mask_history,
     text_of,
@@ -49,6 +40,17 @@ class Write:
     appended: tuple[bytes, ...] = ()
     rewritten: bool = False
     events: tuple[bytes, ...] = ()
+    #: Under which further keys its copies find it, and for how many seconds.
+    keys: tuple[str, ...] = ()
+    shared: int = 1
+    window: int = 0
+    #: Changes of other tickets that happen with this one or not at all.
+    also: tuple[Write, ...] = ()
+
+    @property
+    def whole(self) -> tuple[Write, ...]:
+        """This change and those that happen with it."""
+        return (self, *self.also)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,10 +59,15 @@ class Plan:
 
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    #: Tickets that were looked at to see where the creations belong.
+    considered: Iterable[str] = ()
     created: int = 0
     edited: int = 0
     repeated: int = 0
     deleted: int = 0
+    joined: int = 0
+    raised: int = 0
+    sizes: list[int] = field(default_factory=list)
 
     @property
     def events(self) -> list[bytes]:
@@ -68,64 +75,7 @@ class Plan:
         return [event for write in self.writes for event in write.events]
 
 
-def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
-    """Decide what a batch does, given the tickets that the store is known to have."""
-    plan = Plan()
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.ticket_id, []).append(entry)
-    from_now = from_ms(now)
-    for ticket, group in groups.items():
-        if len(group) == 1 and ticket not in known and not group[0].post.deleted:
-            plan.creations.append(create(group[0], from_now))
-        else:
-            _fold(plan, ticket, group, known.get(ticket), now)
-    plan.created += len(plan.creations)
-    return plan
-
-
-def _fold(plan: Plan, ticket: str, group: list[Entry], before: Stored | None, now: int) -> None:
-    """Bring the posts of one ticket over it, in order."""
-    stored, events = before, []
-    for entry in group:
-        if stored is None or stored.gone:
-            if entry.post.deleted:
-                plan.deleted += 1
-                continue
-            if stored is not None and entry.post.digest in stored.seen:
-                plan.repeated += 1
-                continue
-            stored, action = _fresh(entry, stored), Action.CREATED
-            plan.created += 1
-        elif entry.post.deleted:
-            if is_deleted(stored.doc):
-                plan.repeated += 1
-                continue
-            stored, action = _masked(stored, now), Action.DELETED
-            plan.deleted += 1
-        elif entry.post.digest in stored.seen:
-            plan.repeated += 1
-            continue
-        else:
-            stored, action = _edited(stored, entry, now), Action.EDITED
-            plan.edited += 1
-        turn = () if action is Action.CREATED else (str(stored.revision),)
-        identity = event_id(ticket, action, entry.post.id, entry.post.digest, *turn)
-        events.append(orjson.dumps(event_data(stored, action, now, identity)))
-    changed = stored is not before
-    if changed or before is None:
-        plan.writes.append(
-            Write(
-                id=ticket,
-                before=before,
-                after=stored if changed else None,
-                rewritten=changed,
-                events=tuple(events),
-            )
-        )
-
-
-def _fresh(entry: Entry, memory: Stored | None) -> Stored:
+def fresh(entry: Entry, memory: Stored | None) -> Stored:
     """Make a ticket; ``memory`` is what is left of an earlier one that retention took."""
     route, judged = entry.route, entry.assessment
     return Stored(
@@ -142,7 +92,7 @@ def _fresh(entry: Entry, memory: Stored | None) -> Stored:
     )
 
 
-def _edited(stored: Stored, entry: Entry, now: int) -> Stored:
+def edited(stored: Stored, entry: Entry, now: int) -> Stored:
     """Judge a ticket anew by its post's new content: urgency only rises, due only comes forward.
 
     The new route's team takes it over when nobody holds it, and nobody chose its team by hand or
@@ -178,7 +128,8 @@ def _edited(stored: Stored, entry: Entry, now: int) -> Stored:
     )
 
 
-def _masked(stored: Stored, now: int) -> Stored:
+def masked(stored: Stored, now: int) -> Stored:
+    """Take out what a sender withdrew, also from the history."""
     return replace(
         without_expired_lease(stored, now),
         version=stored.version + 1,
@@ -211,6 +162,9 @@ def counts_of(plan: Plan, moved: Mapping[str, int | None]) -> bytes:
             "edited": plan.edited,
             "repeated": plan.repeated,
             "deleted": plan.deleted,
+            "joined": plan.joined,
+            "raised": plan.raised,
+            "sizes": plan.sizes,
             "moved": dict(moved),
         }
     )
@@ -221,6 +175,7 @@ def put_result(counts: bytes, repeated: int = 0) -> PutResult:
     said = orjson.loads(counts)
     said["created"] -= repeated
     said["repeated"] += repeated
+    said["sizes"] = tuple(said["sizes"])
     return PutResult(**said)
 
 

@@ -10,6 +10,11 @@
 --                               gone     1 when retention took all but v, s and seen (has a TTL)
 --                               owner, token, until   the last lease; no owner: it was ended,
 --                                        and a time alone sets the ticket aside until then
+--                               w        the bundle that it stands inside; then it's in no queue
+--                               b        what is known of its copies, JSON (queue/summary.py)
+--   members:<id>        set     tickets inside a bundle
+--   key:<key>           string  tickets that copies find by this key of their signature
+--                               (triage/bundle), newest first, spaces between; has a TTL
 --   history:<id>        list    what happened, JSON, oldest first
 --   queue:<team>        zset    open tickets in order: due, + 1e15 for all but kritiek
 --   depth:<team>:<rank> zset    the same tickets by urgency (0 kritiek .. 3 laag), score: due
@@ -28,6 +33,7 @@ local prefix, command = KEYS[1], ARGV[1]
 local ANSWER_SECONDS = 600
 local HISTORY_LIMIT = 200
 local PAGE = 64
+local BUCKET = 8 -- tickets found by one key, at most
 
 local at = 1
 local function take()
@@ -42,10 +48,10 @@ end
 
 local function number(value) return string.format('%.0f', value) end
 
--- A ticket as it stands: id, v, s, doc, seen, gone, owner, token, until, history...
+-- A ticket as it stands: id, v, s, doc, seen, gone, owner, token, until, w, b, history...
 local function read(id, with_history)
   local ticket = redis.call('HMGET', key('ticket', id),
-    'v', 's', 'doc', 'seen', 'gone', 'owner', 'token', 'until')
+    'v', 's', 'doc', 'seen', 'gone', 'owner', 'token', 'until', 'w', 'b')
   table.insert(ticket, 1, id)
   if with_history then
     for _, item in ipairs(redis.call('LRANGE', key('history', id), 0, -1)) do
@@ -100,7 +106,7 @@ local function push_history(id, items)
   redis.call('LTRIM', list, -HISTORY_LIMIT, -1)
 end
 
--- write: request, answer, at, advances, creations, changes ------------------------------------
+-- write: request, answer, at, advances, creations, changes, tickets considered ------------------------------------
 
 local function take_advances()
   local advances = {}
@@ -110,11 +116,18 @@ local function take_advances()
   return advances
 end
 
+local function take_list()
+  local list = {}
+  for i = 1, tonumber(take()) do list[i] = take() end
+  return list
+end
+
 local function take_creations()
   local creations = {}
   for i = 1, tonumber(take()) do
     creations[i] = { id = take(), digest = take(), team = take(), rank = take(), due = take(),
-      s = take(), doc = take(), event = take() }
+      s = take(), doc = take(), event = take(), within = take(), shared = take(), window = take() }
+    creations[i].keys = take_list()
   end
   return creations
 end
@@ -131,9 +144,9 @@ local function take_changes()
       change.to_team, change.to_rank, change.due = take(), take(), take()
       change.resolved = take()
       change.owner, change['until'] = take(), take()
-      change.history, change.events = {}, {}
-      for j = 1, tonumber(take()) do change.history[j] = take() end
-      for j = 1, tonumber(take()) do change.events[j] = take() end
+      change.from_within, change.within, change.bundle = take(), take(), take()
+      change.history, change.events = take_list(), take_list()
+      change.shared, change.window, change.keys = take(), take(), take_list()
     end
     changes[i] = change
   end
@@ -152,26 +165,89 @@ local function moved_positions(advances)
   return moved
 end
 
+-- What copies find by some keys, read once for a call.
+local buckets = {}
+local function load_buckets(keys)
+  local missing, names = {}, {}
+  for _, name in ipairs(keys) do
+    if buckets[name] == nil then
+      missing[#missing + 1] = name
+      names[#names + 1] = key('key', name)
+    end
+  end
+  if #missing == 0 then return end
+  for i, found in ipairs(redis.call('MGET', unpack(names))) do
+    buckets[missing[i]] = found or ''
+  end
+end
+
+local function register(id, keys, window)
+  if #keys == 0 then return end
+  load_buckets(keys)
+  for _, name in ipairs(keys) do
+    local ids, count = id, 1
+    for other in string.gmatch(buckets[name], '%S+') do
+      if other ~= id and count < BUCKET then
+        ids, count = ids .. ' ' .. other, count + 1
+      end
+    end
+    buckets[name] = ids
+    redis.call('SET', key('key', name), ids, 'EX', window)
+  end
+end
+
+-- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at:
+-- found by its first key (an equal text), or by as many as it must share.
+local function add_lookalikes(new, considered, met)
+  load_buckets(new.keys)
+  local hits, shared = {}, tonumber(new.shared)
+  for i, name in ipairs(new.keys) do
+    for id in string.gmatch(buckets[name], '%S+') do
+      hits[id] = (hits[id] or 0) + (i == 1 and shared or 1)
+      if hits[id] >= shared and not considered[id] then
+        considered[id] = true
+        local ticket = read(id, true)
+        local lead = ticket[10] or ''
+        if ticket[2] and lead == '' then
+          met[#met + 1] = ticket
+        elseif ticket[2] and not considered[lead] then
+          considered[lead] = true
+          met[#met + 1] = read(lead, true)
+        end
+      end
+    end
+  end
+end
+
+-- Adds a ticket as it stands, and the bundle that it is inside.
+local function add_met(met, id)
+  local ticket = read(id, true)
+  met[#met + 1] = ticket
+  if (ticket[10] or '') ~= '' then met[#met + 1] = read(ticket[10], true) end
+end
+
 -- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them.
-local function compare(creations, changes)
+local function compare(creations, changes, considered)
   local fresh, met = {}, {}
   for _, new in ipairs(creations) do
     local stands = redis.call('HMGET', key('ticket', new.id), 'v', 'seen')
     if not stands[1] then
       fresh[#fresh + 1] = new
       probe(new.team, new.rank)
-    elseif not string.find(stands[2] or '', new.digest, 1, true) then
-      met[#met + 1] = read(new.id, true)
+      if new.within == '' then add_lookalikes(new, considered, met) end
+    elseif new.within ~= '' or not string.find(stands[2] or '', new.digest, 1, true) then
+      add_met(met, new.id)
     end
   end
   for _, change in ipairs(changes) do
     local v = redis.call('HGET', key('ticket', change.id), 'v') or '0'
     redis.call('LLEN', key('history', change.id))
     if v ~= change.version then
-      met[#met + 1] = read(change.id, true)
+      add_met(met, change.id)
     elseif change.kind ~= 'check' then
       if change.from_team ~= '' then probe(change.from_team, change.from_rank) end
       if change.to_team ~= '' then probe(change.to_team, change.to_rank) end
+      if v == '0' then add_lookalikes(change, considered, met) end
     end
   end
   return fresh, met
@@ -187,6 +263,23 @@ local function apply(change)
   else redis.call('HSET', ticket, 'owner', change.owner) end
   if change['until'] == '0' then redis.call('HDEL', ticket, 'until')
   else redis.call('HSET', ticket, 'until', change['until']) end
+  if change.bundle == '' then
+    redis.call('HDEL', ticket, 'b')
+  else
+    redis.call('HSET', ticket, 'b', change.bundle)
+  end
+  if change.within ~= change.from_within then
+    if change.from_within ~= '' then
+      redis.call('SREM', key('members', change.from_within), change.id)
+    end
+    if change.within == '' then
+      redis.call('HDEL', ticket, 'w')
+    else
+      redis.call('HSET', ticket, 'w', change.within)
+      redis.call('SADD', key('members', change.within), change.id)
+    end
+  end
+  register(change.id, change.keys, change.window)
   if change.from_team ~= '' then dequeue(change.id, change.from_team, change.from_rank) end
   if change.to_team ~= '' then
     enqueue(change.id, change.to_team, change.to_rank, change.due)
@@ -207,17 +300,25 @@ local function write()
   local earlier = answered(request)
   if earlier then return { 'again', earlier } end
   local advances, creations, changes = take_advances(), take_creations(), take_changes()
+  local considered = {}
+  for _, id in ipairs(take_list()) do considered[id] = true end
   probe_common()
   local moved = moved_positions(advances)
-  local fresh, met = compare(creations, changes)
+  local fresh, met = compare(creations, changes, considered)
   if #moved > 0 or #met > 0 then return { 'stale', moved, met } end
 
   local events, teams = {}, {}
   for _, new in ipairs(fresh) do
     redis.call('HSET', key('ticket', new.id), 'v', 1, 's', new.s, 'doc', new.doc,
       'seen', new.digest)
-    enqueue(new.id, new.team, new.rank, new.due)
-    teams[new.team] = true
+    if new.within == '' then
+      enqueue(new.id, new.team, new.rank, new.due)
+      teams[new.team] = true
+      register(new.id, new.keys, new.window)
+    else
+      redis.call('HSET', key('ticket', new.id), 'w', new.within)
+      redis.call('SADD', key('members', new.within), new.id)
+    end
     events[#events + 1] = new.event
   end
   for team in pairs(teams) do redis.call('SADD', key('teams'), team) end
@@ -236,6 +337,22 @@ local function write()
   local repeated = #creations - #fresh
   remember(request, repeated .. ' ' .. answer)
   return { 'done', repeated }
+end
+
+-- find: per post its ticket, how many keys a copy must share, and its keys --------------------
+
+local function find()
+  local considered, met = {}, {}
+  while ARGV[at + 1] do
+    local new = { id = take(), shared = take(), keys = take_list() }
+    if redis.call('EXISTS', key('ticket', new.id)) == 1 then
+      if not considered[new.id] then add_met(met, new.id) end
+      considered[new.id] = true
+    else
+      add_lookalikes(new, considered, met)
+    end
+  end
+  return met
 end
 
 -- claim: request, ticket (empty: the first free one of the team), team, now, until, owner,
@@ -271,10 +388,12 @@ local function claim()
     if not id then return { 'none' } end
   end
   local ticket = key('ticket', id)
-  local stands = redis.call('HMGET', ticket, 'v', 's', 'gone', 'done', 'until', 'owner')
+  local stands = redis.call('HMGET', ticket,
+    'v', 's', 'gone', 'done', 'until', 'w', 'owner')
   if not stands[1] or stands[3] then return { 'missing' } end
+  if stands[6] then return { 'bundled' } end
   if stands[4] then return { 'resolved' } end
-  if stands[6] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
+  if stands[7] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
   redis.call('LLEN', key('history', id))
   redis.call('XLEN', key('outbox'))
 
@@ -289,11 +408,18 @@ local function claim()
   return { 'done', read(id, true) }
 end
 
--- get: request, ticket. list: team, offset, limit. stats: now ----------------------------------
+-- get: request, ticket, 1 for its members too. list: team, offset, limit. stats: now ----------------------------------
 
 local function get()
-  local request = take()
-  return { answered(request), read(take(), true) }
+  local request, id, whole = take(), take(), take()
+  local ticket, others = read(id, true), {}
+  if (ticket[10] or '') ~= '' then others[1] = read(ticket[10], true) end
+  if whole == '1' then
+    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+      others[#others + 1] = read(member, false)
+    end
+  end
+  return { answered(request), ticket, others }
 end
 
 local function list()
@@ -356,23 +482,31 @@ local function trim_outbox(horizon)
   end
 end
 
+local function forget(id, seconds)
+  local ticket = key('ticket', id)
+  redis.call('DEL', key('history', id))
+  redis.call('HDEL', ticket, 'doc', 'done', 'owner', 'token', 'until', 'b')
+  redis.call('HSET', ticket, 'gone', 1)
+  redis.call('EXPIRE', ticket, seconds)
+end
+
 local function sweep()
   local resolved_before, outbox_before = take(), tonumber(take())
   local remember_seconds, limit = take(), take()
   local old = redis.call('ZRANGEBYSCORE', key('resolved'), '-inf', '(' .. resolved_before,
     'LIMIT', 0, limit)
   for _, id in ipairs(old) do
-    local ticket = key('ticket', id)
-    redis.call('DEL', key('history', id))
-    redis.call('HDEL', ticket, 'doc', 'done', 'owner', 'token', 'until')
-    redis.call('HSET', ticket, 'gone', 1)
-    redis.call('EXPIRE', ticket, remember_seconds)
+    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+      forget(member, remember_seconds)
+    end
+    redis.call('DEL', key('members', id))
+    forget(id, remember_seconds)
     redis.call('ZREM', key('resolved'), id)
   end
   trim_outbox(outbox_before)
   return #old
 end
 
-local commands = { write = write, claim = claim, get = get, list = list, stats = stats,
+local commands = { write = write, find = find, claim = claim, get = get, list = list, stats = stats,
   published = published, sweep = sweep }
 return commands[command]()

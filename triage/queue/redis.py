@@ -8,6 +8,7 @@ read has changed since; then it's decided anew. A put of new posts needs no read
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -29,26 +30,29 @@ from triage.queue.document import (
     from_ms,
     history_item,
     to_ms,
-    to_ticket,
 )
 from triage.queue.merge import (
     Plan,
     check_batch,
     counts_of,
-    plan_put,
     put_result,
     with_history,
 )
+from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
 from triage.queue.redis_wire import (
     CURSOR,
+    creation_args,
     events_of,
+    find_args,
     moved_of,
     prefix_of,
     tickets_of,
     volatile,
     write_args,
 )
+from triage.queue.regroup import restore
+from triage.queue.shown import shown_members, to_ticket
 from triage.ticket import URGENCIES, Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
@@ -93,7 +97,7 @@ class RedisQueue(Desk):
         """Put a batch and move its positions, in one atomic step."""
         check_batch(org, entries)
         answer, at = answer_key(request, "put", org), to_ms(now)
-        known: dict[str, Stored] = {}
+        known = self._find(org, entries)
         moved: dict[str, int | None] = {}
         for _ in range(ATTEMPTS):
             live = [entry for entry in entries if entry.partition not in moved]
@@ -111,6 +115,13 @@ class RedisQueue(Desk):
             moved.update(moved_of(reply[1]))
             known.update((ticket.id, ticket) for ticket in tickets_of(reply[2]))
         raise _too_busy()
+
+    def _find(self, org: str, entries: Sequence[Entry]) -> dict[str, Stored]:
+        """Read what the posts of a batch have to do with; needless where none may be bundled."""
+        if not any(entry.bundling for entry in entries):
+            return {}
+        found = self._redis.run(prefix_of(org), "find", *find_args(entries))
+        return {ticket.id: ticket for ticket in tickets_of(found)}
 
     def positions(self, org: str) -> Mapping[str, int]:
         """Give the next offset to read, per partition."""
@@ -131,8 +142,8 @@ class RedisQueue(Desk):
 
     def _restore(self, org: str, ticket: str, outcome: Mapping[str, Any], at: int) -> bool:
         for _ in range(ATTEMPTS):
-            _, stored = self._read(ticket)
-            write = actions.restore(stored, outcome)
+            _, stored, _ = self._read(ticket)
+            write = restore(stored, outcome, self._whole)
             if write is None:
                 return False
             if self._write(org, "", b"", at, (), Plan(writes=[write]))[0] == b"done":
@@ -154,10 +165,13 @@ class RedisQueue(Desk):
             args += (step.partition, expected, step.next)
         args.append(len(plan.creations))
         for creation in plan.creations:
-            args += creation
-        args.append(len(plan.writes))
-        for write in plan.writes:
+            args += creation_args(creation)
+        writes = [one for write in plan.writes for one in write.whole]
+        args.append(len(writes))
+        for write in writes:
             args += write_args(write)
+        considered = list(plan.considered)
+        args += (len(considered), *considered)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------
@@ -165,10 +179,10 @@ class RedisQueue(Desk):
     def get(self, ticket: str, *, now: datetime) -> Ticket:
         """Give one ticket, with its history."""
         check_ticket(ticket)
-        _, stored = self._read(ticket)
+        _, stored, others = self._read(ticket)
         if stored is None or stored.gone:
             raise unknown()
-        return to_ticket(stored, now=to_ms(now))
+        return to_ticket(stored, lead=others.get(stored.within), now=to_ms(now))
 
     def list(
         self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
@@ -179,6 +193,13 @@ class RedisQueue(Desk):
         limit = max(0, min(limit, LIST_LIMIT))
         raw = self._redis.run(prefix_of(org), "list", team, max(0, offset), limit) if limit else []
         return [to_ticket(stored, now=to_ms(now)) for stored in tickets_of(raw)]
+
+    def members(
+        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give the tickets inside a bundle (without history), ordered by id."""
+        check_ticket(ticket)
+        return shown_members(self._whole(ticket), to_ms(now), limit, offset)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
@@ -230,13 +251,23 @@ class RedisQueue(Desk):
             return None
         raise actions.refusal(reply[0].decode())
 
-    def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
+    def _act(
+        self,
+        ticket: str,
+        decide: Decision,
+        *,
+        answer: str,
+        at: int,
+        others: Sequence[str] = (),
+    ) -> Stored:
         org = check_ticket(ticket)
         for _ in range(ATTEMPTS):
-            earlier, stored = self._read(ticket, answer)
+            earlier, stored, around = self._read(ticket, answer, members=True)
             if earlier:
                 return self._answered(earlier, stored)
-            write = decide(stored)
+            if stored is not None and not stored.within:
+                stored = replace(stored, members=tuple(around.values()))
+            write = decide(stored, *map(self._whole, others))
             assert write.after is not None
             shown = as_answered(write.after, at)
             reply = self._write(org, answer, answer_of(shown), at, (), Plan(writes=[write]))
@@ -246,18 +277,28 @@ class RedisQueue(Desk):
                 return self._answered(reply[1])
         raise _too_busy()
 
+    def _whole(self, ticket: str) -> Stored | None:
+        """Read a ticket with its members."""
+        _, stored, around = self._read(ticket, members=True)
+        return stored and replace(stored, members=() if stored.within else tuple(around.values()))
+
     def _answered(self, reply: bytes, stored: Stored | None = None) -> Stored:
         """Give an earlier answer again, with the post as it stands now."""
         answer = reply.partition(b" ")[2]
         if stored is None:
-            _, stored = self._read(str(orjson.loads(answer)["id"]))
+            _, stored, _ = self._read(str(orjson.loads(answer)["id"]))
         if stored is None or stored.gone:
             raise unknown()
         return answered(answer, stored)
 
-    def _read(self, ticket: str, answer: str = "") -> tuple[bytes | None, Stored | None]:
-        earlier, raw = self._redis.run(prefix_of(check_ticket(ticket)), "get", answer, ticket)
-        return earlier, next(tickets_of([raw]), None)
+    def _read(
+        self, ticket: str, answer: str = "", *, members: bool = False
+    ) -> tuple[bytes | None, Stored | None, dict[str, Stored]]:
+        """Read an earlier answer, a ticket, and the bundle it is inside or else its members."""
+        prefix = prefix_of(check_ticket(ticket))
+        earlier, raw, others = self._redis.run(prefix, "get", answer, ticket, int(members))
+        found = {stored.id: stored for stored in tickets_of(others)}
+        return earlier, next(tickets_of([raw]), None), found
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from triage.queue import Action
-from triage.queue.document import Stored, event_data, event_id, from_state
+from triage.queue import Action, Entry
+from triage.queue.document import Created, Stored, event_data, event_id, from_state
 from triage.queue.merge import Write
+from triage.queue.summary import Summary
 
 #: An entry of the outbox and the place of an event in it.
 CURSOR: Final = re.compile(r"(\d{1,15}-\d{1,15})\.(\d{1,9})")
@@ -27,7 +28,7 @@ def write_args(write: Write) -> list[Any]:
     if after is None:
         return [write.id, before.version if before else 0, "check"]
     same_doc = before is not None and before.doc == after.doc and not before.gone
-    queued_before = before is not None and not before.resolved and not before.gone
+    queued_before = before is not None and _is_queued(before)
     history = after.history if write.rewritten else write.appended
     return [
         write.id,
@@ -38,21 +39,49 @@ def write_args(write: Write) -> list[Any]:
         "" if same_doc else after.doc,
         " ".join(after.seen),
         *((before.team, before.urgency.rank) if before and queued_before else ("", 0)),
-        *((after.team, after.urgency.rank) if not after.resolved else ("", 0)),
+        *((after.team, after.urgency.rank) if _is_queued(after) else ("", 0)),
         after.due,
         after.resolved,
         after.owner,
         after.until,
+        before.within if before else "",
+        after.within,
+        after.bundle.to_bytes() if after.bundle else b"",
         len(history),
         *history,
         len(write.events),
         *write.events,
+        write.shared,
+        write.window,
+        len(write.keys),
+        *write.keys,
     ]
+
+
+def creation_args(new: Created) -> list[Any]:
+    """Lay out a new ticket for ``write``."""
+    *fields, within, keys, shared, window = new
+    return [*fields, within, shared, window, len(keys), *keys]
+
+
+def find_args(entries: Iterable[Entry]) -> list[Any]:
+    """Lay out posts for ``find``."""
+    args: list[Any] = []
+    for entry in entries:
+        signature = entry.bundling.signature if entry.bundling else None
+        keys = signature.keys if signature else ()
+        args += (entry.ticket_id, signature.shared if signature else 1, len(keys), *keys)
+    return args
+
+
+def _is_queued(stored: Stored) -> bool:
+    return not (stored.resolved or stored.gone or stored.within)
 
 
 def tickets_of(rows: Iterable[Sequence[Any]]) -> Iterator[Stored]:
     """Read tickets from replies; what the store does not know is left out."""
-    for ticket, version, state, doc, seen, gone, owner, token, until, *history in rows:
+    for row in rows:
+        ticket, version, state, doc, seen, gone, owner, token, until, within, bundle, *history = row
         if version is None:
             continue
         yield from_state(
@@ -65,6 +94,8 @@ def tickets_of(rows: Iterable[Sequence[Any]]) -> Iterator[Stored]:
             owner=owner.decode() if owner else "",
             token=int(token or 0),
             until=int(until or 0),
+            within=within.decode() if within else "",
+            bundle=Summary.parse(bundle) if bundle else None,
             history=tuple(history),
         )
 

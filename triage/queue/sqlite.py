@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
 from typing import Any, Final, Self
 
-from triage.queue import REMEMBER_SECONDS, Advance, Depth, Entry, Event, PutResult, actions
+from triage.queue import REMEMBER_SECONDS, Advance, Depth, Entry, Event, PutResult
 from triage.queue.actions import Decision
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
 from triage.queue.desk import Desk
@@ -25,9 +26,11 @@ from triage.queue.document import (
     as_answered,
     from_ms,
     to_ms,
-    to_ticket,
 )
-from triage.queue.merge import check_batch, counts_of, plan_put, put_result, with_history
+from triage.queue.merge import check_batch, counts_of, put_result, with_history
+from triage.queue.planner import plan_put
+from triage.queue.regroup import restore
+from triage.queue.shown import shown_members, to_ticket
 from triage.queue.sqlite_connect import SQL, Database
 from triage.queue.sqlite_rows import (
     add_events,
@@ -41,6 +44,7 @@ from triage.queue.sqlite_rows import (
     published_cursor,
     read_ticket,
     remember,
+    shown_ticket,
     stored_of,
     write_plan,
     write_ticket,
@@ -84,7 +88,7 @@ class SqliteQueue(Desk):
             live = [entry for entry in entries if entry.partition not in moved]
             if not live and len(moved) == len(advances):
                 return PutResult(moved=moved)
-            known = known_tickets(db, {entry.ticket_id for entry in live})
+            known = known_tickets(db, org, live, at)
             plan = plan_put(live, known, now=at)
             write_plan(db, org, plan, at)
             counts = counts_of(plan, moved)
@@ -109,7 +113,7 @@ class SqliteQueue(Desk):
                 ticket = str(outcome["ticket"])
                 if check_ticket(ticket) != org:
                     continue
-                write = actions.restore(read_ticket(db, ticket), outcome)
+                write = restore(read_ticket(db, ticket), outcome, partial(read_ticket, db))
                 if write is not None:
                     write_ticket(db, write)
                     count += 1
@@ -122,10 +126,7 @@ class SqliteQueue(Desk):
     def get(self, ticket: str, *, now: datetime) -> Ticket:
         """Give one ticket, with its history."""
         check_ticket(ticket)
-        stored = self._db.read(lambda db: read_ticket(db, ticket))
-        if stored is None or stored.gone:
-            raise unknown()
-        return to_ticket(stored, now=to_ms(now))
+        return self._db.read(lambda db: shown_ticket(db, ticket, to_ms(now)))
 
     def list(
         self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
@@ -136,6 +137,14 @@ class SqliteQueue(Desk):
         page = (org, team, max(0, min(limit, LIST_LIMIT)), max(0, offset))
         rows = self._db.read(lambda db: db.execute(SQL["list"], page).fetchall())
         return [to_ticket(stored_of(row), now=to_ms(now)) for row in rows]
+
+    def members(
+        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Give the tickets inside a bundle (without history), ordered by id."""
+        check_ticket(ticket)
+        lead = self._db.read(lambda db: read_ticket(db, ticket, members=True))
+        return shown_members(lead, to_ms(now), limit, offset)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
@@ -185,15 +194,24 @@ class SqliteQueue(Desk):
         claimed = self._db.write(work)
         return to_ticket(claimed) if claimed else None
 
-    def _act(self, ticket: str, decide: Decision, *, answer: str, at: int) -> Stored:
+    def _act(
+        self,
+        ticket: str,
+        decide: Decision,
+        *,
+        answer: str,
+        at: int,
+        others: Sequence[str] = (),
+    ) -> Stored:
         def work(db: Connection) -> Stored:
             if earlier := earlier_answer(db, answer, at):
                 return answered_ticket(db, earlier)
-            write = decide(read_ticket(db, ticket))
+            write = decide(*(read_ticket(db, name, members=True) for name in (ticket, *others)))
             assert write.after is not None
             shown = as_answered(write.after, at)
             write_ticket(db, write)
-            add_events(db, org_of(ticket), at, write.events)
+            events = [event for one in write.whole for event in one.events]
+            add_events(db, org_of(ticket), at, events)
             remember(db, answer, at, answer_of(shown))
             return with_history(shown, write)
 
@@ -252,10 +270,11 @@ class SqliteQueue(Desk):
             horizon = at - round(retention_seconds * 1000)
             old = db.execute(SQL["old_resolved"], (org, horizon, SWEEP_LIMIT)).fetchall()
             for (ticket,) in old:
-                db.execute(SQL["drop_history"], (ticket,))
+                db.execute(SQL["drop_histories"], (ticket,))
                 db.execute(SQL["drop_ticket"], (at + REMEMBER_SECONDS * 1000, ticket))
             db.execute(SQL["forget_ids"], (at,))
             db.execute(SQL["forget_answers"], (at,))
+            db.execute(SQL["forget_keys"], (at,))
             # The entry of the cursor stays: not all of its events may be published.
             if place := place_of(published_cursor(db, org)):
                 db.execute(SQL["trim_outbox"], (org, place[0], at - KEEP_EVENTS_SECONDS * 1000))

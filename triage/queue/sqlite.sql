@@ -53,6 +53,21 @@ CREATE TABLE queue_org (
     published TEXT NOT NULL DEFAULT ''    -- cursor up to which the relay has published
 ) WITHOUT ROWID;
 
+-- name: schema_2
+ALTER TABLE queue_ticket ADD COLUMN within TEXT NOT NULL DEFAULT '';
+ALTER TABLE queue_ticket ADD COLUMN bundle BLOB NOT NULL DEFAULT x'';
+DROP INDEX queue_open;
+CREATE INDEX queue_open ON queue_ticket (org, team, (rank > 0), due, id, rank)
+    WHERE resolved = 0 AND forget_at = 0 AND within = '';
+CREATE INDEX queue_members ON queue_ticket (within, id) WHERE within <> '';
+CREATE TABLE queue_key (
+    org TEXT NOT NULL,
+    key TEXT NOT NULL,                    -- of a signature (triage/bundle)
+    until INTEGER NOT NULL,               -- how long copies find the ticket by it
+    ticket TEXT NOT NULL,
+    PRIMARY KEY (org, key, until, ticket)
+) WITHOUT ROWID;
+
 -- name: schema_version
 SELECT version FROM queue_schema;
 
@@ -66,24 +81,52 @@ DELETE FROM queue_schema;
 INSERT INTO queue_schema (version) VALUES (?);
 
 -- name: ticket
-SELECT id, version, state, doc, seen, forget_at, owner, token, until
+SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle
 FROM queue_ticket WHERE id = ?;
 
 -- name: history
 SELECT item FROM queue_history WHERE ticket = ? ORDER BY id;
 
 -- name: create
-INSERT INTO queue_ticket (id, org, version, seen, team, rank, due, state, doc)
-VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?);
+INSERT INTO queue_ticket (id, org, version, seen, team, rank, due, state, doc, within)
+VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: write
 INSERT INTO queue_ticket
-    (id, org, version, team, rank, due, resolved, forget_at, owner, token, until, seen, state, doc)
-VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+    (id, org, version, team, rank, due, resolved, forget_at, owner, token, until, seen, state, doc,
+     within, bundle)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, team = excluded.team, rank = excluded.rank, due = excluded.due,
     resolved = excluded.resolved, forget_at = 0, owner = excluded.owner, token = excluded.token,
-    until = excluded.until, seen = excluded.seen, state = excluded.state, doc = excluded.doc;
+    until = excluded.until, seen = excluded.seen, state = excluded.state, doc = excluded.doc,
+    within = excluded.within, bundle = excluded.bundle;
+
+-- name: members
+SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle
+FROM queue_ticket WHERE within = ? ORDER BY id;
+
+-- name: found_by
+SELECT wanted.value, (
+    SELECT json_group_array(ticket) FROM (
+        SELECT ticket FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2
+        ORDER BY until DESC LIMIT 32
+    )
+) FROM json_each(?3) AS wanted;
+
+-- name: tickets
+SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle
+FROM queue_ticket WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: histories
+SELECT ticket, item FROM queue_history
+WHERE ticket IN (SELECT value FROM json_each(?)) ORDER BY id;
+
+-- name: add_key
+INSERT OR IGNORE INTO queue_key (org, key, until, ticket) VALUES (?, ?, ?, ?);
+
+-- name: forget_keys
+DELETE FROM queue_key WHERE until <= ?;
 
 -- name: add_history
 INSERT INTO queue_history (ticket, item) VALUES (?, ?);
@@ -96,15 +139,20 @@ DELETE FROM queue_history WHERE ticket = ?1 AND id <= (
 -- name: drop_history
 DELETE FROM queue_history WHERE ticket = ?;
 
+-- name: drop_histories
+DELETE FROM queue_history
+WHERE ticket = ?1 OR ticket IN (SELECT id FROM queue_ticket WHERE within = ?1);
+
 -- name: list
-SELECT id, version, state, doc, seen, forget_at, owner, token, until
+SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle
 FROM queue_ticket
-WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0
+WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0 AND within = ''
 ORDER BY rank > 0, due, id LIMIT ? OFFSET ?;
 
 -- name: first_free
 SELECT id FROM queue_ticket
-WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0 AND until <= ?
+WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0 AND within = ''
+    AND until <= ?
 ORDER BY rank > 0, due, id LIMIT 1;
 
 -- name: positions
@@ -145,17 +193,18 @@ ON CONFLICT (org) DO UPDATE SET published = excluded.published;
 -- name: stats
 SELECT team, rank, count(*), sum(due < ?), min(due)
 FROM queue_ticket
-WHERE org = ? AND resolved = 0 AND forget_at = 0
+WHERE org = ? AND resolved = 0 AND forget_at = 0 AND within = ''
 GROUP BY team, rank ORDER BY team, rank;
 
 -- name: old_resolved
 SELECT id FROM queue_ticket
-WHERE org = ? AND resolved > 0 AND resolved < ? AND forget_at = 0
+WHERE org = ? AND resolved > 0 AND resolved < ? AND forget_at = 0 AND within = ''
 ORDER BY resolved LIMIT ?;
 
 -- name: drop_ticket
 UPDATE queue_ticket
-SET doc = x'', forget_at = ?, owner = '', token = 0, until = 0 WHERE id = ?;
+SET doc = x'', bundle = x'', forget_at = ?1, owner = '', token = 0, until = 0
+WHERE id = ?2 OR within = ?2;
 
 -- name: forget_ids
 DELETE FROM queue_ticket WHERE forget_at > 0 AND forget_at <= ?;

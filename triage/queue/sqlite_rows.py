@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,13 @@ from typing import Any, Final
 
 import orjson
 
-from triage.queue import Action, Advance, Event
+from triage.queue import Action, Advance, Entry, Event
 from triage.queue.actions import refusal
 from triage.queue.checks import unknown
 from triage.queue.document import (
     ANSWER_SECONDS,
     HISTORY_LIMIT,
+    Created,
     Stored,
     answer_key,
     answered,
@@ -27,10 +29,13 @@ from triage.queue.document import (
     to_ms,
 )
 from triage.queue.merge import Plan, Write
+from triage.queue.shown import to_ticket
 from triage.queue.sqlite_connect import SQL
-from triage.ticket import org_of
+from triage.queue.summary import Summary
+from triage.ticket import Ticket, org_of
 
 _OUTBOX_PAGE: Final = 16
+_HOUR: Final = 3_600_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _CURSOR: Final = re.compile(r"(\d{1,18})\.(\d{1,9})")
@@ -41,7 +46,7 @@ _CURSOR: Final = re.compile(r"(\d{1,18})\.(\d{1,9})")
 
 def stored_of(row: Sequence[Any], history: Sequence[bytes] = ()) -> Stored:
     """Read a ticket from its row."""
-    ticket, version, state, doc, seen, forget_at, owner, token, until = row
+    ticket, version, state, doc, seen, forget_at, owner, token, until, within, bundle = row
     return from_state(
         ticket,
         version,
@@ -52,22 +57,58 @@ def stored_of(row: Sequence[Any], history: Sequence[bytes] = ()) -> Stored:
         owner=owner,
         token=token,
         until=until,
+        within=within,
+        bundle=Summary.parse(bundle) if bundle else None,
         history=tuple(history),
     )
 
 
-def read_ticket(db: Connection, ticket: str) -> Stored | None:
-    """Read a ticket with its history; None where the store does not know it."""
+def read_ticket(db: Connection, ticket: str, *, members: bool = False) -> Stored | None:
+    """Read a ticket with its history, and on demand its members; None: the store has no such."""
     row = db.execute(SQL["ticket"], (ticket,)).fetchone()
     if row is None:
         return None
-    return stored_of(row, [item for (item,) in db.execute(SQL["history"], (ticket,))])
+    stored = stored_of(row, [item for (item,) in db.execute(SQL["history"], (ticket,))])
+    if members and stored.bundle:
+        inside = map(stored_of, db.execute(SQL["members"], (ticket,)))
+        stored = replace(stored, members=tuple(inside))
+    return stored
 
 
-def known_tickets(db: Connection, tickets: Iterable[str]) -> dict[str, Stored]:
-    """Read those of the tickets that the store knows."""
-    found = (read_ticket(db, ticket) for ticket in tickets)
-    return {stored.id: stored for stored in found if stored is not None}
+def shown_ticket(db: Connection, ticket: str, at: int) -> Ticket:
+    """Read a ticket for people; a member as its bundle stands. Raises NotFound."""
+    stored = read_ticket(db, ticket)
+    if stored is None or stored.gone:
+        raise unknown()
+    lead = read_ticket(db, stored.within) if stored.within else None
+    return to_ticket(stored, lead=lead, now=at)
+
+
+def known_tickets(db: Connection, org: str, entries: Sequence[Entry], at: int) -> dict[str, Stored]:
+    """Read the tickets that posts have already, and those that they may be copies of."""
+    wanted = {entry.ticket_id for entry in entries}
+    signatures = [entry.bundling.signature for entry in entries if entry.bundling]
+    keys = orjson.dumps(list({key for signature in signatures for key in signature.keys}))
+    rows = db.execute(SQL["found_by"], (org, at, keys.decode())) if signatures else ()
+    buckets = {key: dict.fromkeys(orjson.loads(tickets)) for key, tickets in rows}
+    for signature in signatures:
+        hits = Counter(ticket for key in signature.keys for ticket in buckets[key])
+        wanted.update(ticket for ticket, count in hits.items() if count >= signature.shared)
+        wanted.update(buckets[signature.exact])
+    known = _read_tickets(db, wanted)
+    leads = {stored.within for stored in known.values() if stored.within} - known.keys()
+    return known | _read_tickets(db, leads)
+
+
+def _read_tickets(db: Connection, tickets: Iterable[str]) -> dict[str, Stored]:
+    names = orjson.dumps(list(tickets)).decode()
+    rows = db.execute(SQL["tickets"], (names,)).fetchall()
+    histories: dict[str, list[bytes]] = {row[0]: [] for row in rows}
+    if rows:
+        found = orjson.dumps(list(histories)).decode()
+        for ticket, item in db.execute(SQL["histories"], (found,)):
+            histories[ticket].append(item)
+    return {row[0]: stored_of(row, histories[row[0]]) for row in rows}
 
 
 def write_ticket(db: Connection, write: Write) -> None:
@@ -91,8 +132,12 @@ def write_ticket(db: Connection, write: Write) -> None:
             " ".join(after.seen),
             after.state,
             after.doc,
+            after.within,
+            after.bundle.to_bytes() if after.bundle else b"",
         ),
     )
+    for other in write.also:
+        write_ticket(db, other)
     if write.rewritten:
         db.execute(SQL["drop_history"], (after.id,))
     items = after.history if write.rewritten else write.appended
@@ -106,13 +151,33 @@ def write_plan(db: Connection, org: str, plan: Plan, at: int) -> None:
     db.executemany(
         SQL["create"],
         [
-            (new.id, org, new.digest, new.team, new.rank, new.due, new.state, new.doc)
+            (
+                new.id,
+                org,
+                new.digest,
+                new.team,
+                new.rank,
+                new.due,
+                new.state,
+                new.doc,
+                new.within,
+            )
             for new in plan.creations
         ],
     )
+    add_keys(db, [*plan.creations, *plan.writes], at)
     for write in plan.writes:
         write_ticket(db, write)
     add_events(db, org, at, [*(new.event for new in plan.creations), *plan.events])
+
+
+def add_keys(db: Connection, tickets: Iterable[Write | Created], at: int) -> None:
+    """Let copies find tickets by their keys; in whole hours, so that few rows come of many."""
+    rows = []
+    for one in tickets:
+        until = -(-(at + one.window * 1000) // _HOUR) * _HOUR
+        rows += [(org_of(one.id), key, until, one.id) for key in one.keys]
+    db.executemany(SQL["add_key"], rows)
 
 
 def advance_positions(
@@ -138,6 +203,8 @@ def claim_ticket(
         raise unknown()
     if stored.resolved:
         raise refusal("resolved")
+    if stored.within:
+        raise refusal("bundled")
     if stored.held(at):
         raise refusal("claimed")
     floor = (now - _EPOCH) // _MICROSECOND

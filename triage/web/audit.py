@@ -43,14 +43,12 @@ async def audit_list(request: Request, tickets: Iterable[str]) -> None:
     """Record which tickets of a list were shown that this identity did not just see in one."""
     service = service_of(request)
     identity: Identity = request.state.identity
-    new = service.views.new(identity.subject, tickets, now=time.monotonic())
-    if not new:
-        return
-    try:
+    now = time.monotonic()
+    new = service.views.new(identity.subject, tickets, now=now)
+    if new:
         await audit(request, "tickets.view", *new)
-    except BaseException:
-        service.views.forget(identity.subject, new)
-        raise
+        # Only now: a second request at the same time must not count on the first one's entry.
+        service.views.add(identity.subject, new, now=now)
 
 
 class AuditOut(BaseModel):

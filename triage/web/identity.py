@@ -52,7 +52,8 @@ async def signed_in(request: Request) -> Identity:
     if found is None:
         raise Problem(401, _SIGN_IN, headers={"WWW-Authenticate": CHALLENGE})
     request.state.identity = found
-    request.state.caller = found.subject
+    # What stands in our log: a person's subject may be an address.
+    request.state.caller = found.subject if found.kind is Kind.MACHINE else found.kind.value
     return found
 
 

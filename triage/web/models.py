@@ -93,6 +93,12 @@ TeamKey = Annotated[
 ]
 
 
+TicketKeys = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
+    Field(min_length=1, max_length=500, description="Ids van tickets."),
+]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -235,6 +241,18 @@ class BulkOut(BaseModel):
     results: list[BulkItemOut]
 
 
+class SplitRequest(_Decision):
+    """Berichten uit een bundel halen."""
+
+    tickets: TicketKeys
+
+
+class MergeRequest(_Decision):
+    """Andere tickets in dit ticket bundelen."""
+
+    tickets: TicketKeys
+
+
 class ClaimOut(BaseModel):
     """Wie een ticket in behandeling heeft, en tot wanneer."""
 
@@ -262,6 +280,16 @@ class TicketOut(BaseModel):
     post: Annotated[dict[str, Any], Field(description="Het bericht (`triage schema post`).")]
     assessment: Annotated[
         dict[str, Any], Field(description="Wat het model zei, met de redenen en de regel.")
+    ]
+    within: Annotated[str, Field(description="De bundel waar het in staat; leeg: geen.")]
+    bundle: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description=(
+                "Kopieën van dit bericht: aantal, auteurs, kanalen, eerste en laatste, bereik, en "
+                "de verschillende teksten met wat ze toevoegen."
+            )
+        ),
     ]
     history: Annotated[
         list[dict[str, Any]], Field(description="Wat er gebeurde; leeg in een lijst.")
@@ -363,6 +391,8 @@ def ticket_out(ticket: Ticket) -> TicketOut:
         snoozed_until=ticket.snoozed_until,
         post=dict(ticket.post),
         assessment=dict(ticket.assessment),
+        within=ticket.within,
+        bundle=dict(ticket.bundle) if ticket.bundle else None,
         history=[dict(item) for item in ticket.history],
     )
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
@@ -32,6 +33,8 @@ LEEWAY_SECONDS: Final = 60
 #: often than once in ``REFRESH_SECONDS``.
 METADATA_SECONDS: Final = 3600.0
 REFRESH_SECONDS: Final = 10.0
+#: How long a provider that did not answer is left alone, in seconds.
+RETRY_SECONDS: Final = 2.0
 
 
 class SignInRefused(Exception):
@@ -52,6 +55,7 @@ class OpenId:
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._read_at = 0.0
+        self._failed_at = -RETRY_SECONDS
 
     async def begin(self) -> tuple[str, dict[str, str]]:
         """Give where to send the browser, and what must be remembered for ``finish``.
@@ -80,6 +84,13 @@ class OpenId:
         answer = await self._redeem(code, attempt["verifier"])
         claims = await self._verified(answer, attempt["nonce"])
         return identity_of(self._provider, claims)
+
+    @property
+    def sign_out_url(self) -> str:
+        """Where people sign out at the provider as well; empty: unknown."""
+        address = self._metadata.get("end_session_endpoint", "")
+        safe = isinstance(address, str) and address.startswith(("https://", "http://"))
+        return f"{address}?{urlencode({'client_id': self._provider.client_id})}" if safe else ""
 
     async def _redeem(self, code: str, verifier: str) -> Mapping[str, Any]:
         try:
@@ -136,8 +147,11 @@ class OpenId:
     async def _discover(self, older_than: float) -> None:
         """Read the provider's addresses and keys, unless they were read lately."""
         async with self._turn:
-            if self._keys is not None and time.monotonic() - self._read_at < older_than:
+            now = time.monotonic()
+            if self._keys is not None and now - self._read_at < older_than:
                 return
+            if now - self._failed_at < RETRY_SECONDS:  # who waits for us need not wait in turn
+                raise SignInRefused("onbereikbaar")
             try:
                 async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
                     address = (
@@ -146,10 +160,12 @@ class OpenId:
                     metadata = await _json(client, address)
                     keys = KeySet.import_key_set(await _json(client, metadata["jwks_uri"]))
                 known = {name: metadata[name] for name in _ENDPOINTS}
-            except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError):
+                known["end_session_endpoint"] = metadata.get("end_session_endpoint", "")
+                if metadata["issuer"] != self._provider.issuer:
+                    raise ValueError  # noqa: TRY301 - as wrong as no JSON
+            except (httpx2.HTTPError, JoseError, AttributeError, KeyError, TypeError, ValueError):
+                self._failed_at = time.monotonic()
                 raise SignInRefused("onbereikbaar") from None
-            if metadata.get("issuer") != self._provider.issuer:
-                raise SignInRefused("onbereikbaar")
             self._metadata, self._keys = known, keys
             self._read_at = time.monotonic()
 
@@ -192,7 +208,7 @@ def identity_of(provider: Provider, claims: Mapping[str, Any]) -> Identity:
     values = _values(claims, provider.roles_claim)
     roles = frozenset(known[value] for value in values if value in known)
     subject = claims["sub"]
-    if not isinstance(subject, str) or not subject:
+    if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_LIMIT:
         raise SignInRefused("ongeldig")
     if not roles:
         raise SignInRefused("geen-rol")
@@ -211,6 +227,8 @@ def identity_of(provider: Provider, claims: Mapping[str, Any]) -> Identity:
     )
 
 
+#: As OpenID Connect has it.
+_SUBJECT_LIMIT: Final = 255
 #: As long as the name of who has a ticket may be.
 _NAME_LIMIT: Final = 100
 

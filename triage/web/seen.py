@@ -48,10 +48,11 @@ class Views:
     """Who saw which ticket in a list lately; time is an argument (seconds, growing).
 
     >>> views = Views()
-    >>> views.new("sam", ["a", "b"], now=0), views.new("sam", ["b", "c"], now=1)
-    (['a', 'b'], ['c'])
-    >>> views.new("bo", ["b"], now=2), views.new("sam", ["b"], now=601)
-    (['b'], ['b'])
+    >>> views.add("sam", ["a", "b"], now=0)
+    >>> views.new("sam", ["b", "c"], now=1), views.new("bo", ["b"], now=2)
+    (['c'], ['b'])
+    >>> views.new("sam", ["b"], now=600)
+    ['b']
     """
 
     def __init__(self, limit: int = VIEWS) -> None:
@@ -59,18 +60,17 @@ class Views:
         self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def new(self, subject: str, tickets: Iterable[str], *, now: float) -> list[str]:
-        """Give the tickets that are news for somebody, and remember them."""
-        found = []
+        """Give the tickets that are news for somebody."""
+        return [
+            ticket
+            for ticket in tickets
+            if now - self._seen.get((subject, ticket), -VIEW_SECONDS) >= VIEW_SECONDS
+        ]
+
+    def add(self, subject: str, tickets: Iterable[str], *, now: float) -> None:
+        """Remember what somebody saw, once that is recorded."""
         for ticket in tickets:
-            if now - self._seen.get((subject, ticket), -VIEW_SECONDS) >= VIEW_SECONDS:
-                found.append(ticket)
-                self._seen[subject, ticket] = now
-                self._seen.move_to_end((subject, ticket))
+            self._seen[subject, ticket] = now
+            self._seen.move_to_end((subject, ticket))
         while len(self._seen) > self._limit:
             self._seen.popitem(last=False)
-        return found
-
-    def forget(self, subject: str, tickets: Iterable[str]) -> None:
-        """Forget views that could not be recorded."""
-        for ticket in tickets:
-            self._seen.pop((subject, ticket), None)

@@ -184,14 +184,15 @@ async def _refuse(request: Request, reason: str) -> Response:
 
 
 def _page(request: Request, reason: str, *, naar: str = "/", code: str = "") -> Response:
-    service = service_of(request)
+    service, openid = service_of(request), _provider(request)
     status, told, advice = _TEXTS.get(reason, (200, "", ""))
     values: dict[str, Any] = {
         "told": told,
         "advice": advice,
         "failed": bool(reason) and reason != "uit",
         "start": f"{SIGN_IN}/start?{urlencode({'next': naar})}",
-        "provider": service.config.provider is not None,
+        "provider": openid is not None,
+        "elsewhere": openid.sign_out_url if openid and reason == "uit" else "",
         "local": service.config.local_account,
         "code": code,
     }

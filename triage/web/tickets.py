@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from triage.errors import Conflict, InvalidPost, NotFound
 from triage.post import Post
 from triage.queue import Change
 from triage.route import Profile
 from triage.ticket import Ticket, Urgency, org_of
-from triage.web.audit import audit
+from triage.web.audit import audit, audit_list
 from triage.web.background import clock
-from triage.web.identity import Identity, Scope, acting, check_team, needs
+from triage.web.identity import Identity, Scope, SignedIn, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
     ClaimedTicketOut,
@@ -32,10 +32,12 @@ from triage.web.models import (
     ConfirmRequest,
     CorrectRequest,
     EscalateRequest,
+    MergeRequest,
     ReassignRequest,
     ReleaseRequest,
     RenewRequest,
     ResolveRequest,
+    SplitRequest,
     TicketOut,
     ticket_out,
 )
@@ -244,6 +246,66 @@ async def escalate(
         note=body.note,
     )
     return await decide(service, act, ticket, service.queue.escalate, change, body)
+
+
+# -- bundles -------------------------------------------------------------------------------------
+
+
+@router.get(
+    "/tickets/{ticket}/members",
+    tags=["bundels"],
+    summary="Berichten in een bundel",
+    operation_id="members",
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
+)
+async def members(
+    request: Request,
+    service: AService,
+    me: SignedIn,
+    ticket: TicketPath,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+) -> list[TicketOut]:
+    """Geef de berichten die bij een ticket gebundeld zijn, zonder het eerste zelf."""
+    check_team(me, org_of(ticket), (await read_ticket(service, ticket)).team)
+    found = await service.pools.desk(
+        service.queue.members, ticket, now=clock(), limit=limit, offset=offset
+    )
+    await audit_list(request, (member.id for member in found))
+    return [ticket_out(member) for member in found]
+
+
+@router.post(
+    "/tickets/{ticket}/split", tags=["bundels"], summary="Uit de bundel halen", operation_id="split"
+)
+async def split(service: AService, ticket: TicketPath, body: SplitRequest, act: Act) -> TicketOut:
+    """Haal berichten uit een bundel; samen krijgen ze een eigen ticket, en ze blijven apart."""
+    return await _regroup(service, act, ticket, service.queue.split, body)
+
+
+@router.post(
+    "/tickets/{ticket}/merge", tags=["bundels"], summary="Samenvoegen", operation_id="merge"
+)
+async def merge(service: AService, ticket: TicketPath, body: MergeRequest, act: Act) -> TicketOut:
+    """Bundel andere tickets, die niemand heeft opgepakt, in dit ticket."""
+    return await _regroup(service, act, ticket, service.queue.merge, body)
+
+
+async def _regroup(
+    service: Service,
+    act: Asked,
+    ticket: str,
+    action: Callable[..., Ticket],
+    body: SplitRequest | MergeRequest,
+) -> TicketOut:
+    if act.me.teams is not None:
+        for other in body.tickets:
+            check_team(act.me, org_of(other), (await read_ticket(service, other)).team)
+    await audit(act.http, act.action, *body.tickets)
+    by = acting(act.me, body.owner)
+    decided = await perform(service, act, ticket, action, body.tickets, token=body.token, by=by)
+    await service.publisher.flush()
+    return ticket_out(decided)
 
 
 def on_duty(profile: Profile, team: str, at: datetime) -> str:

@@ -53,6 +53,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if and (include "triage.sasl" .) (not .Values.kafka.sasl.existingSecret) -}}
 {{- fail (printf "kafka.securityProtocol %s needs kafka.sasl.existingSecret" .Values.kafka.securityProtocol) -}}
 {{- end -}}
+{{- if and .Values.server.oidc.issuer (not .Values.server.publicUrl) -}}
+{{- fail "server.oidc.issuer needs server.publicUrl" -}}
+{{- end -}}
+{{- if and .Values.server.oidc.issuer (not .Values.server.oidc.clientId) -}}
+{{- fail "server.oidc.issuer needs server.oidc.clientId" -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The pod of a component: {root, component, command, port, secrets, resources}. */ -}}

@@ -1,0 +1,9 @@
+"""Near-duplicates: which posts say the same, so that they stand in one ticket."""
+
+from __future__ import annotations
+
+from triage.bundle.compare import Comparison, compare, conflict
+from triage.bundle.signature import Signature, sign
+from triage.bundle.words import Words, read
+
+__all__ = ["Comparison", "Signature", "Words", "compare", "conflict", "read", "sign"]

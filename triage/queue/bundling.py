@@ -1,0 +1,154 @@
+"""Who joins a bundle, and what becomes of it then. Pure; both backends run it.
+
+A bundle is a ticket with ``members``: tickets of other posts that stand inside it (``within``) and
+in no queue. Its own post came first; every member is a copy of that first text, never only of
+another member. A ticket that a person took out of a bundle stays apart for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import orjson
+
+from triage.bundle import Comparison, Words, compare, conflict, read, sign
+from triage.queue import Action, Bundling, Entry
+from triage.queue.document import (
+    MASK,
+    Stored,
+    assessed,
+    document,
+    event_data,
+    event_id,
+    to_ms,
+    window_of,
+    without_expired_lease,
+)
+from triage.queue.summary import Copy, Summary
+from triage.ticket import Urgency
+
+#: Who is named for an answer that an equal copy got by itself.
+BY_BUNDLE: Final = "bundel"
+#: The most posts in a bundle; the next copy begins another one.
+MEMBER_LIMIT: Final = 5_000
+
+
+def keys_of(stored: Stored) -> tuple[str, ...]:
+    """Give the keys by which a ticket is found among those that were read; none: it isn't."""
+    if stored.gone or stored.within:
+        return ()
+    summary = Summary.of(stored)
+    if summary.apart or summary.variants[0].text == MASK:
+        return ()
+    head, *rest = summary.variants
+    signature = sign(head.text)
+    own = signature.keys if signature else ()
+    return tuple(dict.fromkeys((*own, *(variant.exact for variant in rest))))
+
+
+def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Comparison | None:
+    """Say how a post compares with a bundle (or a ticket that may become one); None: it stays out.
+
+    A copy with other words that is critical stands beside a bundle that is not, and one that adds
+    facts also beside one that is: what is new in it must be seen.
+    """
+    summary = Summary.of(lead)
+    if summary.count >= MEMBER_LIMIT or not _in_time(summary, entry, bundling):
+        return None
+    if summary.has(bundling.signature.exact):
+        return Comparison(same=True, equal=True)
+    found = compare(read(summary.variants[0].text), words)
+    if not found.same or conflict(summary.adds, found.adds):
+        return None
+    critical = entry.assessment.urgency is Urgency.KRITIEK
+    news = lead.urgency is not Urgency.KRITIEK or found.adds.keys() & {"getal", "naam"}
+    return None if lead.resolved or (critical and news) else found
+
+
+def _in_time(summary: Summary, entry: Entry, bundling: Bundling) -> bool:
+    at, window = to_ms(entry.received_at), window_of(bundling) * 1000
+    return summary.first - window <= at <= summary.last + window
+
+
+def joined(
+    lead: Stored, copy: Copy, entry: Entry, bundling: Bundling, found: Comparison, now: int
+) -> tuple[Stored, bool]:
+    """Give a bundle with one more copy, and whether that raised it or opened it again."""
+    urgency, due = entry.assessment.urgency, to_ms(entry.route.due_at)
+    rose = urgency.rank < lead.urgency.rank
+    unanswered = (
+        rose
+        or urgency in (Urgency.KRITIEK, Urgency.HOOG)
+        or bundling.key_figure
+        or not bundling.answer_copies
+    )
+    reopened = bool(lead.resolved) and unanswered
+    summary = Summary.of(lead).plus(copy, found.adds)
+    after = replace(lead, version=lead.version + 1, bundle=summary)
+    if lead.resolved and not reopened:
+        return after, False
+    after = replace(after, due=min(lead.due, due), resolved=0)
+    if rose or reopened:
+        held = lead.held(now)
+        after = replace(
+            without_expired_lease(after, now),
+            urgency=urgency if rose else lead.urgency,
+            team=entry.route.team if rose and not held else lead.team,
+        )
+    return after, rose or reopened
+
+
+def split_off(lead: Stored, member: Stored) -> Stored:
+    """Give a bundle without a member that a person took out."""
+    return replace(lead, bundle=Summary.of(lead).minus(Copy.of(member.doc)))
+
+
+def left(lead: Stored, member: Stored) -> Stored:
+    """Give a bundle without a member whose post says something else now."""
+    return replace(split_off(lead, member), version=lead.version + 1)
+
+
+def merged(lead: Stored, other: Stored) -> Stored:
+    """Give a bundle with another ticket, and its members, inside it."""
+    summary = Summary.of(lead).merged(Summary.of(other))
+    return replace(
+        lead,
+        urgency=min(lead.urgency, other.urgency, key=lambda urgency: urgency.rank),
+        due=min(lead.due, other.due),
+        bundle=replace(summary, apart=False),
+    )
+
+
+def without_text(lead: Stored, doc: bytes) -> Stored:
+    """Give a bundle that doesn't show a withdrawn text any more, where no other copy has it."""
+    if not lead.bundle:
+        return lead
+    summary = Summary.of(lead).without_text(Copy.of(doc).exact)
+    return replace(lead, version=lead.version + 1, bundle=summary)
+
+
+def answered_copy(entry: Entry, lead: Stored, now: int) -> bytes:
+    """Build the outcome of a copy of what was answered already: the same answer."""
+    said = (orjson.loads(item) for item in reversed(lead.history))
+    outcomes = (item.get("outcome") for item in said if item["action"] == Action.RESOLVED)
+    identity = event_id(entry.ticket_id, Action.RESOLVED, lead.id, str(lead.outcome[0]))
+    judged = entry.assessment
+    return orjson.dumps(
+        {
+            **event_data(lead, Action.RESOLVED, now, identity),
+            "ticket": entry.ticket_id,
+            "version": 1,
+            "by": BY_BUNDLE,
+            "outcome": next(outcomes, None),
+            "revision": 0,
+            "bundle": lead.id,
+            "before": {
+                "team": entry.route.team,
+                "topic": judged.topic,
+                "urgency": judged.urgency,
+                "intent": judged.intent,
+                "assessed": assessed(document(entry)),
+            },
+        }
+    )

@@ -1,0 +1,252 @@
+"""What a ``put`` does: create, bundle, edit, mask, or nothing. Pure; both backends run it.
+
+The fast path is a post that the store has not met and that no ticket looks like: the store only
+checks that both are so. Everything else is decided here on the tickets as read, and written only
+if they still have the version that was read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from triage.bundle import Comparison, read
+from triage.queue import Action, Bundling, Entry
+from triage.queue.bundling import admit, answered_copy, joined, keys_of, left, without_text
+from triage.queue.document import (
+    Stored,
+    create,
+    event_data,
+    event_id,
+    from_ms,
+    is_deleted,
+    window_of,
+)
+from triage.queue.merge import Plan, Write, edited, fresh, masked
+from triage.queue.summary import Copy, Summary
+
+
+def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
+    """Decide what a batch does, given the tickets that the store is known to have."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.ticket_id, []).append(entry)
+    planner = _Planner(known, now)
+    for ticket, group in groups.items():
+        planner.put(ticket, group)
+    return planner.finish()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A ticket that is written otherwise than on the fast path."""
+
+    before: Stored | None
+    now: Stored | None
+    rewritten: bool = False
+    events: list[bytes] = field(default_factory=list)
+    #: Under which further keys its copies find it.
+    keys: dict[str, None] = field(default_factory=dict)
+    shared: int = 1
+    window: int = 0
+    #: A copy joined it.
+    joined: bool = False
+
+
+class _Planner:
+    def __init__(self, known: Mapping[str, Stored], now: int) -> None:
+        self._known = known
+        self._now = now
+        self._plan = Plan(considered=known.keys())
+        #: New tickets that nothing has happened to yet.
+        self._alone: dict[str, Entry] = {}
+        self._drafts: dict[str, _Draft] = {}
+        #: Which tickets are found by a key.
+        self._leads: dict[str, dict[str, None]] = {}
+        for stored in known.values():
+            self._find_by(keys_of(stored), stored.id)
+
+    def put(self, ticket: str, group: Sequence[Entry]) -> None:
+        """Bring the posts of one ticket over it, in order."""
+        stored = self._known.get(ticket)
+        if stored is None:
+            first, *rest = group
+            again = sum(entry.post.digest == first.post.digest for entry in rest)
+            if again == len(rest) and not first.post.deleted:
+                self._plan.repeated += again
+                self._create(first)
+                return
+        self._fold(ticket, group)
+
+    def finish(self) -> Plan:
+        """Give what is to be written."""
+        plan, at = self._plan, from_ms(self._now)
+        plan.created += len(self._alone)
+        plan.creations += [create(entry, at) for entry in self._alone.values()]
+        for ticket, draft in self._drafts.items():
+            changed = draft.now is not draft.before
+            if changed and draft.now and draft.joined:
+                plan.sizes.append(Summary.of(draft.now).count)
+            if changed or draft.before is None:
+                plan.writes.append(
+                    Write(
+                        id=ticket,
+                        before=draft.before,
+                        after=draft.now if changed else None,
+                        rewritten=draft.rewritten,
+                        events=tuple(draft.events),
+                        keys=tuple(draft.keys),
+                        shared=draft.shared,
+                        window=draft.window,
+                    )
+                )
+        return plan
+
+    # -- new posts -------------------------------------------------------------------------------
+
+    def _create(self, entry: Entry) -> None:
+        bundling = entry.bundling
+        if bundling is None:
+            self._alone[entry.ticket_id] = entry
+            return
+        found = self._lead_for(entry, bundling)
+        if found is None:
+            self._alone[entry.ticket_id] = entry
+            self._find_by(bundling.signature.keys, entry.ticket_id)
+            return
+        lead = self._join(*found, entry, bundling)
+        member = create(entry, from_ms(self._now), lead=lead)
+        self._plan.creations.append(member)
+        self._plan.joined += 1
+        if lead.resolved:
+            self._drafts[lead.id].events.append(answered_copy(entry, lead, self._now))
+
+    def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
+        """Find the bundle that a post belongs in: one with an equal text before others."""
+        words, best = read(entry.post.text), None
+        keys = bundling.signature.keys
+        hits = Counter(lead for key in keys for lead in self._leads.get(key, ()))
+        exact = self._leads.get(keys[0], {})
+        for ticket in hits:
+            if ticket not in exact and hits[ticket] < bundling.signature.shared:
+                continue
+            lead = self._stored(ticket)
+            found = admit(lead, words, entry, bundling) if lead else None
+            if found is not None and found.equal:
+                return self._draft(ticket), found
+            if found is not None and best is None:
+                best = ticket, found
+        return (self._draft(best[0]), best[1]) if best else None
+
+    def _join(self, draft: _Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
+        """Bring a copy into a bundle; give the bundle."""
+        assert draft.now is not None
+        copy = Copy.from_entry(entry, bundling)
+        after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
+        draft.now, draft.joined = after, True
+        draft.keys.update(dict.fromkeys(bundling.signature.keys))
+        draft.window = window_of(bundling)
+        self._find_by((bundling.signature.exact,), after.id)
+        if raised:
+            self._plan.raised += 1
+            self._note(draft, Action.RAISED, entry)
+        return after
+
+    def _find_by(self, keys: Iterable[str], ticket: str) -> None:
+        for key in keys:
+            self._leads.setdefault(key, {})[ticket] = None
+
+    # -- tickets on the slow path ----------------------------------------------------------------
+
+    def _stored(self, ticket: str) -> Stored | None:
+        """Give a ticket as it stands after what came before in this batch."""
+        if draft := self._drafts.get(ticket):
+            return draft.now
+        if entry := self._alone.get(ticket):
+            return fresh(entry, None)
+        return self._known.get(ticket)
+
+    def _draft(self, ticket: str) -> _Draft:
+        """Take a ticket off the fast path."""
+        if ticket not in self._drafts:
+            before = self._known.get(ticket)
+            draft = self._drafts[ticket] = _Draft(before=before, now=before)
+            if entry := self._alone.pop(ticket, None):
+                draft.now = fresh(entry, None)
+                draft.keys.update(
+                    dict.fromkeys(entry.bundling.signature.keys if entry.bundling else ())
+                )
+                draft.window = window_of(entry.bundling)
+                draft.shared = entry.bundling.signature.shared if entry.bundling else 1
+                self._plan.created += 1
+                self._note(draft, Action.CREATED, entry)
+        return self._drafts[ticket]
+
+    def _note(self, draft: _Draft, action: Action, entry: Entry) -> None:
+        assert draft.now is not None
+        turn = () if action is Action.CREATED else (str(draft.now.revision),)
+        if action is Action.RAISED:
+            turn = (entry.ticket_id,)
+        identity = event_id(draft.now.id, action, entry.post.id, entry.post.digest, *turn)
+        draft.events.append(orjson.dumps(event_data(draft.now, action, self._now, identity)))
+
+    def _fold(self, ticket: str, group: Sequence[Entry]) -> None:
+        draft, plan = self._draft(ticket), self._plan
+        for entry in group:
+            stored = draft.now
+            if stored is None or stored.gone:
+                if entry.post.deleted:
+                    plan.deleted += 1
+                    continue
+                if stored is not None and entry.post.digest in stored.seen:
+                    plan.repeated += 1
+                    continue
+                draft.now, action = fresh(entry, stored), Action.CREATED
+                plan.created += 1
+            elif entry.post.deleted:
+                if is_deleted(stored.doc):
+                    plan.repeated += 1
+                    continue
+                draft.now, action = self._withdrawn(stored), Action.DELETED
+                plan.deleted += 1
+            elif entry.post.digest in stored.seen:
+                plan.repeated += 1
+                continue
+            else:
+                draft.now, action = self._edited(stored, entry), Action.EDITED
+                plan.edited += 1
+            draft.rewritten = True
+            self._note(draft, action, entry)
+
+    def _withdrawn(self, stored: Stored) -> Stored:
+        """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
+        gone = masked(stored, self._now)
+        if stored.within:
+            if self._stored(stored.within):
+                lead = self._draft(stored.within)
+                assert lead.now is not None
+                lead.now = without_text(lead.now, stored.doc)
+            return gone
+        return without_text(gone, stored.doc)
+
+    def _edited(self, stored: Stored, entry: Entry) -> Stored:
+        """Judge an edit; a member that says something else now leaves its bundle."""
+        after = edited(stored, entry, self._now)
+        if not stored.within:
+            return after
+        lead = self._stored(stored.within)
+        alone = replace(after, within="", team=entry.route.team, bundle=None)
+        if lead is None or lead.gone:
+            return alone
+        draft = self._draft(lead.id)
+        draft.now = left(lead, stored)
+        found = None
+        if entry.bundling is not None:
+            found = admit(draft.now, read(entry.post.text), entry, entry.bundling)
+        if found is None or entry.bundling is None:
+            return alone
+        self._join(draft, found, entry, entry.bundling)
+        return after
