@@ -1,8 +1,8 @@
 """Bundling a storm: are copies together, look-alikes apart, and what does it cost.
 
-Truth comes with the generator (``_storm.py``). Side by side in the same run: our bundles, through
-the pipeline and a real queue; datasketch's MinHashLSH in process; exact text (as Alertmanager
-groups); Jaccard against the last 50 posts (as AIDR does). See README.md.
+Truth comes with the generator (``tests/plugins/storm.py``). Side by side in the same run: our
+bundles, through the pipeline and a real queue; datasketch's MinHashLSH in process; exact text (as
+Alertmanager groups); Jaccard against the last 50 posts (as AIDR does). See README.md.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Final
 
 from datasketch import MinHash, MinHashLSH
 
-from benchmarks._storm import Told, batches, storm
 from benchmarks._support import Figure, clean_exit_on_sigterm, progress, report, servers
+from tests.plugins.storm import Told, batches, storm
 from triage.cli.build import load_pipeline, load_profiles
 from triage.pipeline import Received
 from triage.post import Author, Post

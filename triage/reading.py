@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
+
+#: What stands in a masked text for something personal: ``[NAAM-1]``; nothing is found in it.
+PSEUDONYM: Final = re.compile(
+    r"\[(?P<label>NAAM|TELEFOON|MAIL|REKENING|BSN|KENTEKEN|ADRES|POSTCODE|GEBOORTEDATUM|NUMMER|ACCOUNT|LINK)"
+    r"-\d{1,6}\]"
+)
+
+#: Every kind of entity.
+KINDS: Final = frozenset(
+    {
+        "straat",
+        "postcode",
+        "plaats",
+        "weg",
+        "hectometer",
+        "afrit",
+        "lijn",
+        "station",
+        "halte",
+        "spoor",
+        "telefoon",
+        "e-mail",
+        "kenteken",
+        "iban",
+        "bsn",
+        "nummer",
+        "bedrag",
+        "datum",
+        "geboortedatum",
+        "tijd",
+        "url",
+        "vermelding",
+        "hashtag",
+        "persoon",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """Something named in the text; ``start`` and ``end`` are character offsets into ``Post.text``.
 
-    ``kind`` is one of ``straat`` ``postcode`` ``weg`` ``plaats`` ``telefoon`` ``e-mail``
-    ``kenteken`` ``iban`` ``bsn`` ``bedrag`` ``datum`` ``tijd`` ``url`` ``vermelding`` ``hashtag``.
+    ``kind`` is one of ``KINDS``. ``value`` is what it means, where that is known: ``+31612345678``,
+    ``A28 12.3``, ``2026-11-03``, ``14:30``; empty where it is not (an account number of which the
+    check digits are wrong, a relative date in a text without a time).
     """
 
     kind: str
     start: int
     end: int
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,3 +156,28 @@ def test_ingest_appends_the_good_and_names_the_bad(run: Run) -> None:
     assert done.returncode == 1
     assert "regel 2: text: ontbreekt" in done.stderr
     assert "2 berichten in de stroom" in done.stderr
+
+
+def test_mask_prints_posts_without_personal_data(run: Run, tmp_path: Path) -> None:
+    """Posts come out masked and in order, a bad line is told, and a secret makes it repeatable."""
+    posts = [
+        {
+            "id": "1",
+            "text": "Bel Jan de Vries, 06-12345678",
+            "author": {"id": "9", "name": "Wolkje"},
+        },
+        {"id": "2", "text": "wolkje zag jan de vries bij de A28 hmp 12,3"},
+        {"id": "3", "text": "Wolkje was het", "author": {"id": "9", "name": "Wolkje"}},
+    ]
+    (tmp_path / "secret").write_text("geheim")
+    given = "\n".join([*map(json.dumps, posts), "kapot"])
+    done = run("mask", "--secret-file", "secret", given=given)
+    assert done.returncode == 1
+    assert [answer.get("text") for answer in answers(done)] == [
+        "Bel [NAAM-1], [TELEFOON-1]",
+        "wolkje zag [NAAM-1] bij de A28 hmp 12,3",
+        "[NAAM-2] was het",
+        None,
+    ]
+    assert run("mask", "--secret-file", "secret", given=given).stdout == done.stdout
+    assert run("mask", "--secret-file", "none", given=given).returncode == 2

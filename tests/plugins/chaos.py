@@ -300,9 +300,10 @@ def verdict(
     now = datetime.now(UTC)
     found: Counter[str] = Counter()
     tickets: set[str] = set()
-    isolated = 0
+    isolated = queued = 0
     for team in teams:
         for ticket in _listed(queue, org, team, now):
+            queued += not ticket.within
             found[str(ticket.post["id"])] += 1
             tickets.add(ticket.id)
             isolated += str(ticket.assessment["model"]).startswith("geen")
@@ -317,7 +318,7 @@ def verdict(
         lost=len(sent - found.keys()),
         double=sum(times - 1 for times in found.values()),
         strange=len(found.keys() - sent),
-        counted=sum(depth.depth for depth in queue.stats(org, now=now)),
+        counted=len(tickets) - queued + sum(d.depth for d in queue.stats(org, now=now)),
         created=len(created),
         unannounced=len(tickets - set(created.values())),
         repeated_events=published - len(created),
@@ -328,9 +329,17 @@ def verdict(
 
 
 def _listed(queue: Queue, org: str, team: str, now: datetime) -> Iterator[Any]:
+    """Give a team's tickets, and those inside bundles."""
     offset = 0
     while page := queue.list(org, team, now=now, limit=_PAGE, offset=offset):
-        yield from page
+        for ticket in page:
+            yield ticket
+            inside = 0
+            while members := ticket.bundle and queue.members(
+                ticket.id, now=now, limit=500, offset=inside
+            ):
+                yield from members
+                inside += len(members)
         offset += len(page)
 
 
@@ -340,7 +349,7 @@ def _created(log: Log, org: str) -> tuple[dict[str, str], int]:
     published = 0
     for record in log.scan(Topic.ASSESSED):
         for event in events_in(record.value or b"[]"):
-            if event["type"] == "created" and event["org"] == org:
+            if event["type"] in {"created", "joined"} and event["org"] == org:
                 tickets[event["id"]] = event["ticket"]
                 published += 1
     return tickets, published

@@ -155,10 +155,11 @@ def test_tells_languages(reader: Reader, rows: list[dict[str, Any]]) -> None:
         ("ongeluk op de A28 hmp 12,3", [("weg", "A28 hmp 12,3")]),
         ("Kerkstraat 12a, 2311 AB Leiden", [
             ("straat", "Kerkstraat 12a"), ("postcode", "2311 AB"), ("plaats", "Leiden")]),
-        ("Witte Singel 140 in Bornerbroek", [("straat", "Witte Singel 140")]),
+        ("Witte Singel 140 in Bornerbroek", [
+            ("straat", "Witte Singel 140"), ("plaats", "Bornerbroek")]),
         ("bel 06-12345678 of mail a.b@c.nl", [("telefoon", "06-12345678"), ("e-mail", "a.b@c.nl")]),
         ("NL91 ABNA 0417 1643 00", [("iban", "NL91 ABNA 0417 1643 00")]),
-        ("bsn 111222333 en niet 111222334", [("bsn", "111222333")]),
+        ("bsn 111222333 en niet 111222334", [("bsn", "111222333"), ("nummer", "111222334")]),
         ("kenteken AB-123-C om 14:30 uur", [("kenteken", "AB-123-C"), ("tijd", "14:30 uur")]),
         ("€ 12,50 op 3 mei 2026", [("bedrag", "€ 12,50"), ("datum", "3 mei 2026")]),
         ("@piet #brand https://x.nl/a", [

@@ -117,6 +117,21 @@ def ingest(file: File = "-", log: Log = None, data: Data = None) -> None:
 
 
 @app.command()
+def mask(
+    file: File = "-",
+    secret_file: Annotated[
+        Path | None, typer.Option(help="Bestand met een geheim: daarmee zijn pseudoniemen gelijk.")
+    ] = None,
+) -> None:
+    """Druk berichten af zonder persoonsgegevens (JSON Lines)."""
+    from triage.cli.mask import mask_lines  # noqa: PLC0415
+
+    with errors_told():
+        if not mask_lines(file, secret_file):
+            raise typer.Exit(WRONG_INPUT)
+
+
+@app.command()
 def work(  # noqa: PLR0917 - one parameter an option
     log: Log = None,
     queue: Queue = None,

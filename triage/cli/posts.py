@@ -106,6 +106,7 @@ def judgement(entry: Entry, reading: Reading) -> dict[str, Any]:
                 "text": entry.post.text[entity.start : entity.end],
                 "start": entity.start,
                 "end": entity.end,
+                "value": entity.value,
             }
             for entity in reading.entities
         ],

@@ -20,6 +20,7 @@ from spacy.language import Language
 from triage.language.data import lines
 from triage.language.fold import Part, fold
 from triage.language.shape import EMAIL, MENTION, URL, normalise
+from triage.reading import PSEUDONYM
 
 #: A token with its start and end in the chunk, or in the text for a reader, in characters.
 Span = tuple[str, int, int]
@@ -30,6 +31,21 @@ WORDS_A_BUILD: Final = 250_000
 _SPACY_LENGTH: Final = 32
 _SPACY_MARKS: Final = 3
 
+#: The token of a pseudonym: what stands in a masked text reads like what it stands for.
+_CLASS_OF: Final = {
+    "NAAM": "<naam>",
+    "TELEFOON": "<telefoon>",
+    "MAIL": EMAIL,
+    "REKENING": "<iban>",
+    "BSN": "<code>",
+    "KENTEKEN": "<kenteken>",
+    "ADRES": "<adres>",
+    "POSTCODE": "<postcode>",
+    "GEBOORTEDATUM": "<datum>",
+    "NUMMER": "<code>",
+    "ACCOUNT": MENTION,
+    "LINK": URL,
+}
 _EDGES: Final = "\"'.,;:!?()[]{}<>*_~^|\\/-=+&%$€£§°"
 _SPECIAL: Final = re.compile(
     r"(?P<url>(?:https?://|www\.)[^\s\"'<>]+)"
@@ -71,6 +87,13 @@ class Cutter:
 
     def cut(self, chunk: str) -> list[Span]:
         """Give the tokens of a chunk, which holds no whitespace, in order."""
+        if "[" in chunk and (masked := PSEUDONYM.search(chunk)):
+            start, end = masked.span()
+            return [
+                *self.cut(chunk[:start]),
+                (_CLASS_OF[masked["label"]], start, end),
+                *((token, end + s, end + e) for token, s, e in self.cut(chunk[end:])),
+            ]
         core = chunk.strip(_EDGES)
         if core.isascii() and core.isalpha() and len(core) <= _SPACY_LENGTH:
             start = chunk.index(core)

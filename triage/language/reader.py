@@ -8,6 +8,7 @@ any number of new words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import reduce
 from itertools import chain
 from operator import or_
@@ -40,7 +41,7 @@ class Reader:
         cache_limit: int = CACHE_LIMIT,
         words_a_build: int = WORDS_A_BUILD,
     ) -> None:
-        """Make a reader; without ``entities`` none are looked for (a fifth of the time)."""
+        """Make a reader; without ``entities`` none are sought (they cost more than the rest)."""
         self._entities = entities
         self._limit = cache_limit
         self._cutter = Cutter(words_a_build=words_a_build)
@@ -51,7 +52,7 @@ class Reader:
 
     def read(self, posts: Sequence[Post]) -> list[Reading]:
         """Give one reading a post, in order."""
-        readings = [self._read(post.text) for post in posts]
+        readings = [self._read(post.text, post.created_at) for post in posts]
         if len(self._tokens) > self._limit:
             self._old_tokens, self._old_hints = self._tokens, self._hints
             self._tokens, self._hints = {}, {}
@@ -72,7 +73,7 @@ class Reader:
         """How often spaCy's tokenizer was built."""
         return self._cutter.builds
 
-    def _read(self, text: str) -> Reading:
+    def _read(self, text: str, at: datetime) -> Reading:
         head, complete = text, True
         if len(text) > TEXT_LIMIT:
             head, complete = _head(text), False
@@ -92,7 +93,7 @@ class Reader:
         return Reading(
             tokens=tokens,
             lang=identify(head, tokens),
-            entities=find(head, reduce(or_, hints)) if hints else _NONE,
+            entities=find(head, reduce(or_, hints), at=at) if hints else _NONE,
             complete=complete,
         )
 

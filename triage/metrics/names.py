@@ -184,7 +184,9 @@ HISTOGRAMS: Final[Mapping[HistogramName, Definition]] = {
         buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
     ),
     "triage_bundle_posts": Definition(
-        unit="posts", meaning="Posts in a bundle that a copy has just joined, its own included."
+        unit="posts",
+        meaning="Posts in a bundle that a copy has just joined, its own included.",
+        buckets=(2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
     ),
     "triage_put_batch_posts": Definition(
         unit="posts",

@@ -35,7 +35,11 @@ PING_SECONDS: Final = 0.9
 #: request id: one that was done already is answered again, not done again.
 RETRIES: Final = 3
 
-_SCRIPT: Final = Path(__file__).with_name("redis.lua").read_bytes()
+#: One script in three files: its parts share the local functions of those before them.
+_SCRIPT: Final = b"\n".join(
+    Path(__file__).with_name(name).read_bytes()
+    for name in ("redis.lua", "redis_put.lua", "redis_desk.lua")
+)
 # Redis names scripts by this digest; it guards nothing.
 _SCRIPT_SHA: Final = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
 _T = TypeVar("_T")

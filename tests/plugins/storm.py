@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Final
 
-from benchmarks._posts import CORPUS
-
+CORPUS: Final = Path(__file__).parents[2] / "models" / "corpus" / "posts"
 FILLERS: Final = (
     *("echt", "nou", "pff", "zeg", "jongens", "mensen", "help", "serieus", "gewoon", "wauw"),
     *("mijn", "hemel", "bizar", "delen", "aub", "graag", "even", "dus", "trouwens", "heel"),

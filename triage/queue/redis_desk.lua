@@ -1,0 +1,157 @@
+-- What people do, lists, events and care; goes on from redis_put.lua.
+
+-- claim: request, ticket (empty: the first free one of the team), team, now, until, owner,
+-- owner as JSON, history item, request hash -------------------------------------------------------
+
+local function first_free(team, now)
+  local start = 0
+  while true do
+    local page = redis.call('ZRANGE', key('queue', team), start, start + PAGE - 1)
+    for _, id in ipairs(page) do
+      local till = redis.call('HGET', key('ticket', id), 'until')
+      if not till or tonumber(till) <= now then return id end
+    end
+    if #page < PAGE then return nil end
+    start = start + PAGE
+  end
+end
+
+local function next_token()
+  local time = redis.call('TIME')
+  local floor = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  local last = tonumber(redis.call('GET', key('token')) or '0')
+  return number(math.max(last + 1, floor))
+end
+
+local function claim()
+  local request, id, team, now, till = take(), take(), take(), take(), take()
+  local owner, owner_json, item, hash = take(), take(), take(), take()
+  local earlier = answered(request)
+  if earlier then return { 'again', earlier } end
+  if id == '' then
+    id = first_free(team, tonumber(now))
+    if not id then return { 'none' } end
+  end
+  local ticket = key('ticket', id)
+  local stands = redis.call('HMGET', ticket,
+    'v', 's', 'gone', 'done', 'until', 'w', 'owner')
+  if not stands[1] or stands[3] then return { 'missing' } end
+  if stands[6] then return { 'bundled' } end
+  if stands[4] then return { 'resolved' } end
+  if stands[7] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
+  redis.call('LLEN', key('history', id))
+  redis.call('XLEN', key('outbox'))
+
+  local token, version, s = next_token(), number(tonumber(stands[1]) + 1), stands[2]
+  redis.call('SET', key('token'), token)
+  redis.call('HSET', ticket, 'v', version, 'owner', owner, 'token', token, 'until', till)
+  push_history(id, { item })
+  redis.call('XADD', key('outbox'), '*', 't', 'claimed', 'i', id, 's', s, 'v', version,
+    'by', owner, 'r', hash, 'a', now)
+  remember(request, '0 {"id":"' .. id .. '","version":' .. version .. ',"owner":' .. owner_json ..
+    ',"token":' .. token .. ',"until":' .. till .. ',"state":' .. s .. '}')
+  return { 'done', read(id, true) }
+end
+
+-- get: request, ticket, 1 for its members too. list: team, offset, limit. stats: now --------------
+
+local function get()
+  local request, id, whole = take(), take(), take()
+  local ticket, others = read(id, true), {}
+  if (ticket[10] or '') ~= '' then others[1] = read(ticket[10], true) end
+  if whole == '1' then
+    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+      others[#others + 1] = read(member, false)
+    end
+  end
+  return { answered(request), ticket, others }
+end
+
+local function list()
+  local team, start, limit = take(), tonumber(take()), tonumber(take())
+  local tickets = {}
+  for _, id in ipairs(redis.call('ZRANGE', key('queue', team), start, start + limit - 1)) do
+    tickets[#tickets + 1] = read(id, false)
+  end
+  return tickets
+end
+
+local function stats()
+  local now, depths = take(), {}
+  for _, team in ipairs(redis.call('SMEMBERS', key('teams'))) do
+    for rank = 0, 3 do
+      local depth = key('depth', team .. ':' .. rank)
+      local count = redis.call('ZCARD', depth)
+      if count > 0 then
+        local late = redis.call('ZCOUNT', depth, '-inf', '(' .. now)
+        local first = redis.call('ZRANGE', depth, 0, 0, 'WITHSCORES')
+        depths[#depths + 1] = { team, rank, count, late, first[2] }
+      end
+    end
+  end
+  return depths
+end
+
+-- published: ms, sequence, index of the cursor. sweep: resolved before, outbox before, seconds
+-- that ids are remembered, limit ------------------------------------------------------------------
+
+local function cursor_parts(cursor)
+  local ms, sequence, index = string.match(cursor, '^(%d+)-(%d+)%.(%d+)$')
+  return { tonumber(ms), tonumber(sequence), tonumber(index) }
+end
+
+local function before(a, b)
+  for i = 1, 3 do
+    if a[i] ~= b[i] then return a[i] < b[i] end
+  end
+  return false
+end
+
+local function published()
+  local cursor = take()
+  local stands = redis.call('GET', key('published'))
+  if stands and not before(cursor_parts(stands), cursor_parts(cursor)) then return 0 end
+  redis.call('SET', key('published'), cursor)
+  return 1
+end
+
+local function trim_outbox(horizon)
+  local stands = redis.call('GET', key('published'))
+  if not stands then return end
+  -- The entry of the cursor stays: not all of its events may be published.
+  local last = cursor_parts(stands)
+  if before(last, { horizon, 0, 0 }) then
+    redis.call('XTRIM', key('outbox'), 'MINID', string.match(stands, '^[%d-]+'))
+  else
+    redis.call('XTRIM', key('outbox'), 'MINID', number(horizon) .. '-0')
+  end
+end
+
+local function forget(id, seconds)
+  local ticket = key('ticket', id)
+  redis.call('DEL', key('history', id))
+  redis.call('HDEL', ticket, 'doc', 'done', 'owner', 'token', 'until', 'b')
+  redis.call('HSET', ticket, 'gone', 1)
+  redis.call('EXPIRE', ticket, seconds)
+end
+
+local function sweep()
+  local resolved_before, outbox_before = take(), tonumber(take())
+  local remember_seconds, limit = take(), take()
+  local old = redis.call('ZRANGEBYSCORE', key('resolved'), '-inf', '(' .. resolved_before,
+    'LIMIT', 0, limit)
+  for _, id in ipairs(old) do
+    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+      forget(member, remember_seconds)
+    end
+    redis.call('DEL', key('members', id))
+    forget(id, remember_seconds)
+    redis.call('ZREM', key('resolved'), id)
+  end
+  trim_outbox(outbox_before)
+  return #old
+end
+
+local commands = { write = write, find = find, claim = claim, get = get, list = list, stats = stats,
+  published = published, sweep = sweep }
+return commands[command]()
