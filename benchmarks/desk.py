@@ -1,6 +1,6 @@
 """The desk in a real browser with a long queue: first paint, key to next ticket, live updates.
 
-``python benchmarks/desk.py [--tickets 10000] [--minutes 10] [--rate 50]``; needs Debian's chromium
+``python -m benchmarks.desk [--tickets 10000] [--minutes 10] [--rate 50]``; needs Debian's chromium
 and the package playwright. Everything runs on this machine, so the server shares the processor
 with the browser.
 """

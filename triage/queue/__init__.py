@@ -39,6 +39,7 @@ from typing import Any, Final, Protocol, Self
 
 from triage.bundle import Signature
 from triage.post import Post
+from triage.queue.handling import Handling
 from triage.ticket import Assessment, Claim, Route, Ticket, Urgency
 
 #: How long the id of a post is remembered after its ticket is gone, in seconds.
@@ -211,7 +212,7 @@ class Depth:
     oldest_due: datetime | None
 
 
-class Queue(Protocol):
+class Queue(Handling, Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
 
     def check(self) -> None:
@@ -347,63 +348,6 @@ class Queue(Protocol):
         self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
     ) -> Sequence[Ticket]:
         """Give the tickets inside a bundle (without history), ordered by id."""
-        ...
-
-    def confirm(
-        self,
-        ticket: str,
-        change: Change,
-        *,
-        token: int | None,
-        by: str,
-        now: datetime,
-        request: str,
-    ) -> Ticket:
-        """Say that the labels are right as they are; token as in ``correct``."""
-        ...
-
-    def snooze(
-        self,
-        ticket: str,
-        *,
-        until: datetime,
-        token: int | None,
-        by: str,
-        now: datetime,
-        request: str,
-    ) -> Ticket:
-        """Set a ticket aside until a time, or until something happens to it.
-
-        It ends the lease, keeps the due time, and ``claim_next`` passes it by. Never for what is
-        ``kritiek`` (Conflict ``critical``); token as in ``correct``.
-        """
-        ...
-
-    def note(
-        self,
-        ticket: str,
-        note: str,
-        *,
-        by: str,
-        now: datetime,
-        request: str,
-        mentions: Sequence[str] = (),
-    ) -> Ticket:
-        """Add a note for colleagues; whoever holds the ticket, open or resolved."""
-        ...
-
-    def reopen(
-        self, ticket: str, change: Change, *, by: str, now: datetime, request: str
-    ) -> Ticket:
-        """Open a resolved ticket again, unclaimed. Raises Conflict ``open``."""
-        ...
-
-    def undo(self, ticket: str, *, by: str, now: datetime, request: str) -> Ticket:
-        """Take back the last thing that happened, by who did it, within ``UNDO_SECONDS``.
-
-        Labels, team, due time, state and lease are as they were before. Raises Conflict
-        ``not-undoable`` when it was someone else's, something else, or too long ago.
-        """
         ...
 
     def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:

@@ -5,37 +5,116 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field, StringConstraints
 
 from triage.errors import Conflict, NotFound
 from triage.queue import Change
 from triage.ticket import State, Ticket, Urgency, org_of
 from triage.web.audit import audit
 from triage.web.background import clock
+from triage.web.due import due_of
 from triage.web.identity import Identity, acting
 from triage.web.models import (
-    BulkItemOut,
-    BulkOut,
-    BulkRequest,
+    LEASE_LIMIT,
+    AnUrgency,
     ConfirmRequest,
-    NoteRequest,
-    ReopenRequest,
-    SnoozeRequest,
+    FencingToken,
+    Intent,
+    Link,
+    Note,
+    Owner,
+    Reply,
+    RequestIn,
+    TeamKey,
     TicketOut,
-    UndoRequest,
+    Topic,
     ticket_out,
+    words,
 )
 from triage.web.queues import TicketPath
 from triage.web.state import AProfile, AService, Service
-from triage.web.tickets import Act, decide, due_of, known_team, perform, wrong
+from triage.web.tickets import Act, decide, known_team, perform, wrong
 
 router: Final = APIRouter(prefix="/api/v1")
 
 _MENTION: Final = re.compile(r"(?<![\w@])@([\w](?:[\w.-]{0,58}[\w])?)")
 #: The most colleagues that one note names.
 MENTION_LIMIT: Final = 20
+
+
+#: The most tickets of one bulk action.
+BULK_LIMIT: Final = 200
+
+
+class SnoozeRequest(RequestIn):
+    """Een ticket even wegleggen."""
+
+    owner: Owner | None = None
+    token: FencingToken | None = None
+    seconds: Annotated[
+        float, Field(ge=60, le=LEASE_LIMIT, description="Hoe lang.", examples=[3600])
+    ]
+
+
+class NoteRequest(RequestIn):
+    """Iets voor collega's bij een ticket zetten."""
+
+    owner: Owner | None = None
+    note: Note
+
+
+class ReopenRequest(RequestIn):
+    """Een afgehandeld ticket weer openen."""
+
+    owner: Owner | None = None
+    note: Note | None = None
+
+
+class UndoRequest(RequestIn):
+    """Terugnemen wat je net deed."""
+
+    owner: Owner | None = None
+
+
+class BulkRequest(RequestIn):
+    """Met veel tickets tegelijk hetzelfde doen; geef wat bij de handeling hoort."""
+
+    owner: Owner | None = None
+    action: Annotated[
+        Literal["resolve", "correct", "reassign", "confirm", "undo"], Field(examples=["resolve"])
+    ]
+    tickets: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
+        Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
+    ]
+    outcome: Annotated[str, words(100)] | None = None
+    topic: Topic | None = None
+    urgency: AnUrgency | None = None
+    intent: Intent | None = None
+    team: TeamKey | None = None
+    note: Note | None = None
+    reply: Reply | None = None
+    link: Link | None = None
+
+
+class BulkItemOut(BaseModel):
+    """Hoe het met één ticket ging."""
+
+    ticket: str
+    done: bool
+    #: Why not: the code of the refusal.
+    code: str | None = None
+    holder: str | None = None
+
+
+class BulkOut(BaseModel):
+    """Hoe het met elk ticket ging, in de volgorde van de vraag."""
+
+    done: int
+    results: list[BulkItemOut]
 
 
 @router.post(

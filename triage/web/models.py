@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -16,8 +16,6 @@ from triage.web.problems import OWN
 
 #: The longest claim, in seconds.
 LEASE_LIMIT: Final = 24 * 3600
-#: The most tickets of one bulk action.
-BULK_LIMIT: Final = 200
 _LABEL: Final = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -34,13 +32,14 @@ def _enum(values: Sequence[str]) -> dict[str, Any]:
     return {"enum": list(values)}
 
 
-def _words(limit: int) -> StringConstraints:
+def words(limit: int) -> StringConstraints:
+    """Ask for a line of text."""
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=limit, pattern=_LABEL)
 
 
 Owner = Annotated[
     str,
-    _words(100),
+    words(100),
     Field(
         description=(
             "Voor wie een programma dit doet; wie zelf is aangemeld handelt onder eigen naam."
@@ -89,21 +88,28 @@ AnUrgency = Annotated[
     Field(json_schema_extra=_enum(tuple(Urgency)), examples=["hoog"]),
 ]
 TeamKey = Annotated[
-    str, _words(100), Field(description="De sleutel van een team.", examples=["openbare-ruimte"])
+    str, words(100), Field(description="De sleutel van een team.", examples=["openbare-ruimte"])
 ]
 
 
 TicketKeys = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
-    Field(min_length=1, max_length=500, description="Ids van tickets."),
+    Field(
+        min_length=1,
+        max_length=500,
+        description="Ids van tickets.",
+        examples=[["gemeente.lyd75vaw3bgzowvj"]],
+    ),
 ]
 
 
-class _Request(BaseModel):
+class RequestIn(BaseModel):
+    """What is asked: unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class ClaimRequest(_Request):
+class ClaimRequest(RequestIn):
     """Een ticket oppakken."""
 
     owner: Owner | None = None
@@ -115,27 +121,27 @@ class ClaimRequest(_Request):
     ] = None
 
 
-class RenewRequest(_Request):
+class RenewRequest(RequestIn):
     """Een claim verlengen."""
 
     token: FencingToken
     seconds: Annotated[float | None, Field(ge=1, le=LEASE_LIMIT, examples=[300])] = None
 
 
-class ReleaseRequest(_Request):
+class ReleaseRequest(RequestIn):
     """Een claim teruggeven."""
 
     token: FencingToken
 
 
-class ResolveRequest(_Request):
+class ResolveRequest(RequestIn):
     """Een ticket afhandelen; dat vraagt om de claim."""
 
     owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
         str,
-        _words(100),
+        words(100),
         Field(description="Hoe het is afgehandeld.", examples=["beantwoord"]),
     ]
     note: Note | None = None
@@ -143,7 +149,7 @@ class ResolveRequest(_Request):
     link: Link | None = None
 
 
-class _Decision(_Request):
+class _Decision(RequestIn):
     owner: Owner | None = None
     token: FencingToken | None = None
     note: Note | None = None
@@ -171,74 +177,6 @@ class EscalateRequest(_Decision):
 
 class ConfirmRequest(_Decision):
     """Zeggen dat onderwerp, urgentie en bedoeling kloppen."""
-
-
-class SnoozeRequest(_Request):
-    """Een ticket even wegleggen."""
-
-    owner: Owner | None = None
-    token: FencingToken | None = None
-    seconds: Annotated[
-        float, Field(ge=60, le=LEASE_LIMIT, description="Hoe lang.", examples=[3600])
-    ]
-
-
-class NoteRequest(_Request):
-    """Iets voor collega's bij een ticket zetten."""
-
-    owner: Owner | None = None
-    note: Note
-
-
-class ReopenRequest(_Request):
-    """Een afgehandeld ticket weer openen."""
-
-    owner: Owner | None = None
-    note: Note | None = None
-
-
-class UndoRequest(_Request):
-    """Terugnemen wat je net deed."""
-
-    owner: Owner | None = None
-
-
-class BulkRequest(_Request):
-    """Met veel tickets tegelijk hetzelfde doen; geef wat bij de handeling hoort."""
-
-    owner: Owner | None = None
-    action: Annotated[
-        Literal["resolve", "correct", "reassign", "confirm", "undo"], Field(examples=["resolve"])
-    ]
-    tickets: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
-        Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
-    ]
-    outcome: Annotated[str, _words(100)] | None = None
-    topic: Topic | None = None
-    urgency: AnUrgency | None = None
-    intent: Intent | None = None
-    team: TeamKey | None = None
-    note: Note | None = None
-    reply: Reply | None = None
-    link: Link | None = None
-
-
-class BulkItemOut(BaseModel):
-    """Hoe het met één ticket ging."""
-
-    ticket: str
-    done: bool
-    #: Why not: the code of the refusal.
-    code: str | None = None
-    holder: str | None = None
-
-
-class BulkOut(BaseModel):
-    """Hoe het met elk ticket ging, in de volgorde van de vraag."""
-
-    done: int
-    results: list[BulkItemOut]
 
 
 class SplitRequest(_Decision):

@@ -12,18 +12,17 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from triage.errors import Conflict, InvalidPost, NotFound
-from triage.post import Post
+from triage.errors import Conflict, NotFound
 from triage.queue import Change
 from triage.route import Profile
 from triage.ticket import Ticket, Urgency, org_of
 from triage.web.audit import audit, audit_list
 from triage.web.background import clock
+from triage.web.due import due_of, on_duty
 from triage.web.identity import Identity, Scope, SignedIn, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
@@ -306,25 +305,6 @@ async def _regroup(
     decided = await perform(service, act, ticket, action, body.tickets, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
-
-
-def on_duty(profile: Profile, team: str, at: datetime) -> str:
-    """Give the team that takes a critical ticket: the night team while this one is closed."""
-    found = profile.teams.get(team) or profile.teams[profile.fallback]
-    if Urgency.KRITIEK in found.night and not found.hours.is_open(at):
-        return profile.night_team(found.key)
-    return found.key
-
-
-def due_of(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
-    """Give when a ticket is due at another urgency, counted from its receipt."""
-    profile = profile_of(service, ticket.org)
-    try:
-        post = Post.from_mapping(ticket.post, received_at=ticket.created_at)
-    except InvalidPost:  # its text was withdrawn
-        post = None
-    team = ticket.team if ticket.team in profile.teams else profile.fallback
-    return profile.due(urgency, team, ticket.created_at, post=post)
 
 
 def known_team(profile: Profile, team: str) -> None:

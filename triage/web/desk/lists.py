@@ -100,6 +100,11 @@ class Lists:
                 await self._compare(view, org, team, now)
         return view.ordered
 
+    def warm(self, org: str, team: str) -> bool:
+        """Say whether a view is there."""
+        view = self._views.get((org, team))
+        return view is not None and view.loaded
+
     async def filtered(
         self, org: str, team: str, asked: Filter, *, me: str, now: datetime, fresh: bool = False
     ) -> Sequence[Row]:

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from triage.profiles import CHANNELS
 from triage.web.audit import audit_list
 from triage.web.background import clock
-from triage.web.desk.rows import Filter, Row
+from triage.web.desk.rows import Filter, Row, row_of
 from triage.web.desk.screen import AScreen, Screen
 from triage.web.identity import Scope, check_team, needs
 from triage.web.queues import TeamPath, name_of, queues_of, team_of
@@ -58,7 +58,11 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
     stands = await team_of(service, profile, team)
     check_team(screen.me, profile.org, team)
     asked, now = Filter.read(request.query_params), clock()
-    rows = await service.lists.filtered(profile.org, team, asked, me=screen.me.name, now=now)
+    if asked == Filter() and not service.lists.warm(profile.org, team):
+        rows, total = await _first(screen, team, now), stands.depth
+    else:
+        rows = await service.lists.filtered(profile.org, team, asked, me=screen.me.name, now=now)
+        total = len(rows)
     await audit_list(request, (row.id for row in rows[:FIRST]))
     name = name_of(profile, team)
     return screen.page(
@@ -66,7 +70,7 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
         team=stands,
         team_name=name,
         rows=rows[:FIRST],
-        total=len(rows),
+        total=total,
         asked=asked,
         channels=CHANNELS,
         langs=LANGS,
@@ -76,10 +80,19 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
             team=team,
             rows=screen.address(f"/teams/{team}/rows"),
             ids=screen.address(f"/teams/{team}/ids"),
-            total=len(rows),
+            total=total,
             critical=stands.urgencies[0].depth,
         ),
     )
+
+
+async def _first(screen: Screen, team: str, now: datetime) -> Sequence[Row]:
+    """Give the first lines of a queue that nobody looked at yet: the whole takes a second."""
+    service = screen.service
+    found = await service.pools.desk(
+        service.queue.list, screen.profile.org, team, now=now, limit=FIRST
+    )
+    return [row for row in map(row_of, found) if Filter().keeps(row, screen.me.name, now)]
 
 
 @router.get("/teams/{team}/rows")
