@@ -90,7 +90,7 @@ class BulkRequest(RequestIn):
         list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
         Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
     ]
-    outcome: Annotated[str, words(100)] | None = None
+    outcome: Annotated[str, words(100), Field(examples=["beantwoord"])] | None = None
     topic: Topic | None = None
     urgency: AnUrgency | None = None
     intent: Intent | None = None

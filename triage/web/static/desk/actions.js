@@ -10,7 +10,9 @@ export class Actions {
     this.pane = pane;
     this.list = list; // null on a ticket's own page
     this.last = null; // what can be taken back, and until when
-    this.busy = new Set();
+    this.busy = new Map(); // by ticket: what is under way
+    this.tokens = new Map(); // of claims, also of tickets that are no longer on the screen
+    this.under = new Set(); // what is under way, word for word: a key pressed twice means it once
   }
 
   // -- leases -------------------------------------------------------------------------------------
@@ -108,14 +110,15 @@ export class Actions {
     const id = this.pane.id;
     const body = { outcome, token: this.pane.token, ...(reply && { reply }), ...(link && { link }) };
     const what = settings.outcomes[outcome] ?? outcome;
-    const before = body.token === null ? () => this.take(id, body) : null;
+    const before = async () => { body.token ??= await this.take(id); };
     const done = await this.run(id, "resolve", body, { said: t("resolved", { what }), leaves: true, before });
     if (done) this.pane.dropDraft(id);
   }
 
-  async take(id, body) {
+  async take(id) {
     const found = await act(`/api/v1/tickets/${id}/claim`, {});
-    body.token = found.claim.token;
+    this.tokens.set(id, found.claim.token);
+    return found.claim.token;
   }
 
   // -- taking back --------------------------------------------------------------------------------
@@ -154,27 +157,37 @@ export class Actions {
 
   // -- the common way -----------------------------------------------------------------------------
 
-  run(...given) {
-    this.running = this.does(...given);
-    return this.running;
+  // One thing after the other for one ticket; nothing that was asked for is dropped.
+  run(id, action, body, options) {
+    const asked = JSON.stringify([id, action, body]);
+    if (!settings.acts || !id || this.under.has(asked)) return false;
+    this.under.add(asked);
+    const done = this.does(id, action, body, options, this.busy.get(id)).finally(() => {
+      this.under.delete(asked);
+      if (this.busy.get(id) === done) this.busy.delete(id);
+    });
+    this.busy.set(id, done);
+    this.running = done;
+    return done;
   }
 
-  async does(id, action, body, { said, undo = true, leaves = false, before = null }) {
-    if (!settings.acts || !id || this.busy.has(id)) return false;
-    this.busy.add(id);
+  async does(id, action, body, { said, undo = true, leaves = false, before = null }, earlier) {
     this.list?.mark(id, true);
     const moved = leaves && this.list && this.pane.id === id ? this.list.follow() : null;
+    await earlier;
+    if (action !== "claim" && this.tokens.has(id) && !body.token) body.token = this.tokens.get(id);
     let done = false;
     try {
       await before?.();
-      await act(`/api/v1/tickets/${id}/${action}`, body);
+      const answer = await act(`/api/v1/tickets/${id}/${action}`, action === "note" || action === "reopen" ? without(body) : body);
       done = true;
+      this.remember(id, action, answer, leaves);
       if (undo) this.offer([id], said);
       else toast(said, { ms: 4_000 });
     } catch (error) {
+      this.tokens.delete(id);
       this.refused(error);
     } finally {
-      this.busy.delete(id);
       this.list?.mark(id, false);
     }
     await moved;
@@ -183,6 +196,12 @@ export class Actions {
     if (this.pane.id === id) await this.pane.again();
     else if (!done && leaves) await this.back(id);
     return done;
+  }
+
+  remember(id, action, answer, leaves) {
+    if (action === "claim") this.tokens.set(id, answer.claim.token);
+    else if (leaves || action === "release" || !answer.claim) this.tokens.delete(id);
+    if (this.tokens.size > 200) this.tokens.delete(this.tokens.keys().next().value);
   }
 
   // Shows again what could not be done.
@@ -205,6 +224,10 @@ export class Actions {
   isOpen() {
     return settings.acts && this.pane.pane?.dataset.state === "open";
   }
+}
+
+function without({ token: _token, ...rest }) {
+  return rest;
 }
 
 export const PART = 100;
