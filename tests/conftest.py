@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.plugins.redis_server",
     "tests.plugins.queue_stores",
     "tests.plugins.api_server",
+    "tests.plugins.desk",
     "tests.plugins.openid",
 ]

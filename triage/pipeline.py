@@ -188,6 +188,7 @@ class Pipeline:
             received_at=received.received_at,
             partition=received.partition,
             lang=reading.lang,
+            places=places_of(post, reading) if reading.entities else (),
         )
 
     def _bundling(self, profile: Profile, post: Post) -> Bundling | None:
@@ -208,6 +209,22 @@ class Pipeline:
             answer_copies=bundles.answer_copies,
             key_figure=profile.is_key_figure(post),
         )
+
+
+#: What names a place, the most exact first; how many are kept of one post.
+_PLACES: Final = ("straat", "weg", "postcode", "plaats")
+_PLACE_LIMIT: Final = 4
+
+
+def places_of(post: Post, reading: Reading) -> tuple[str, ...]:
+    """Give the places that a post names, the most exact first."""
+    found = [
+        (_PLACES.index(entity.kind), entity.start, post.text[entity.start : entity.end])
+        for entity in reading.entities
+        if entity.kind in _PLACES
+    ]
+    named = dict.fromkeys(" ".join(words.split()) for _, _, words in sorted(found))
+    return tuple(named)[:_PLACE_LIMIT]
 
 
 #: What an unjudged post counts as: nobody knows what it says, so a person looks within hours.

@@ -127,6 +127,15 @@ class Settings(BaseSettings):
     #: JSON: ``{"sources": [{"name", "sha256" | "hmac_secret", "rate_per_minute"}]}``.
     sources_file: Path | None = None
 
+    #: TOML: ``[[answer]]`` with ``key``, ``title``, ``text`` (docs/desk.md); None: ours.
+    answers_file: Path | None = None
+    #: A style sheet with the organisation's own NL Design System tokens; None: none.
+    tokens_css: Path | None = None
+    #: The address of a Signalen API without its path; empty: no hand-over.
+    signalen_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    signalen_token: SecretStr = SecretStr("")
+    signalen_token_file: Path | None = None
+
     processes: int = Field(default=1, ge=1, le=64)
     #: Posts a batch, at most.
     batch: int = Field(default=500, ge=1, le=5000)

@@ -138,6 +138,8 @@ class Ticket:
     #: Grows with every change; a reader that has seen version n drops older events.
     version: int
     claim: Claim | None = None
+    #: Set aside until then; None: it waits like any other.
+    snoozed_until: datetime | None = None
     #: The ticket of the bundle that it stands inside; empty: it stands in a queue.
     within: str = ""
     #: Its copies: ``count`` (its own post included), ``authors``, ``channels``, ``first``,

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from triage.access import OLD_SCOPES, Scope
 from triage.cli.build import load_profiles
 from triage.errors import InvalidPost, Refused
@@ -50,11 +52,25 @@ def web_config(settings: Settings, figures: str | None) -> WebConfig:
         session_seconds=settings.session_hours * 3600,
         guard_metrics=settings.guard_metrics,
         audit_seconds=settings.audit_days * _DAY,
+        answers_file=settings.answers_file,
+        tokens_css=settings.tokens_css,
+        signalen_url=settings.signalen_url,
+        signalen_token=_secret(settings.signalen_token, settings.signalen_token_file),
+        outbox=settings.data / "signalen.db",
         retention_seconds=settings.retention_days * _DAY,
         metrics_dir=Path(figures) if figures else None,
     )
     check_exposure(config, settings.host)
     return config
+
+
+def _secret(given: SecretStr, path: Path | None) -> str:
+    if path is None:
+        return given.get_secret_value()
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Refused(f"{path}: niet te lezen ({error.strerror})") from None
 
 
 def _provider(settings: Settings) -> Provider | None:

@@ -92,8 +92,7 @@ def _parse(raw: bytes) -> tuple[str, dict[str, Any]]:
         text = raw.decode()
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _NotTomlError(line, "geen geldige UTF-8") from None
+        raise _NotTomlError(raw.count(b"\n", 0, error.start) + 1, "geen geldige UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+), column (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1

@@ -39,6 +39,7 @@ from typing import Any, Final, Protocol, Self
 
 from triage.bundle import Signature
 from triage.post import Post
+from triage.queue.handling import Handling
 from triage.ticket import Assessment, Claim, Route, Ticket, Urgency
 
 #: How long the id of a post is remembered after its ticket is gone, in seconds.
@@ -69,8 +70,10 @@ class Entry:
     received_at: datetime
     #: The partition it was read from; None outside a stream (``rebuild``).
     partition: str | None = None
-    #: What the language step adds to the ticket: ``lang`` and ``entities``.
+    #: What the language step adds to the ticket: ``lang``, and where it is about, the most exact
+    #: place first.
     lang: str = "nl"
+    places: tuple[str, ...] = ()
     #: None: it gets a ticket of its own, whatever it says.
     bundling: Bundling | None = None
 
@@ -129,6 +132,11 @@ class Action(StrEnum):
     CORRECTED = "corrected"
     REASSIGNED = "reassigned"
     ESCALATED = "escalated"
+    CONFIRMED = "confirmed"
+    REOPENED = "reopened"
+    UNDONE = "undone"
+    NOTED = "noted"
+    SNOOZED = "snoozed"
     #: A post joined the bundle of another; its ticket stands inside that one from then on.
     JOINED = "joined"
     #: A copy made its bundle more urgent, or opened it again.
@@ -145,10 +153,16 @@ OUTCOMES: Final = frozenset(
         Action.CORRECTED,
         Action.REASSIGNED,
         Action.ESCALATED,
+        Action.CONFIRMED,
+        Action.REOPENED,
+        Action.UNDONE,
         Action.SPLIT,
         Action.MERGED,
     }
 )
+#: How long the person who did something may take it back, in seconds; the screen says ten, the
+#: rest is for the way from there to here.
+UNDO_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +179,9 @@ class Change:
     note: str | None = None
     #: In what role the person acts; exports tell it, and never who it was.
     role: str | None = None
+    #: What was answered, or where that can be read. They stand in the history, never in events.
+    reply: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +191,10 @@ class Event:
     ``data`` is JSON-ready: ``id`` (by which readers drop repeats), ``type`` (an Action),
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
     ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
-    edits of the post the person had seen), ``role``, ``said`` (which of ``topic``, ``urgency`` and
-    ``intent`` the person named: corrected, or confirmed where it is what it was; what is not named
-    was merely left untouched) and ``before``: what ``team``, ``topic``, ``urgency`` and ``intent``
-    were, and in ``assessed`` what the model had said.
+    edits of the post the person had seen), ``role``, ``said`` (the labels that the person named:
+    corrected, or confirmed where one is what it was) and ``before``: what labels and team were, and
+    in ``assessed`` what the model had said. ``undone`` names in ``undoes`` the ``id`` of the outcome
+    that no longer counts; ``noted`` has ``mentions``.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
@@ -198,14 +215,11 @@ class Depth:
     oldest_due: datetime | None
 
 
-class Queue(Protocol):
+class Queue(Handling, Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
 
     def check(self) -> None:
-        """See that the store keeps what it answers; called once at start.
-
-        Raises :class:`triage.errors.Refused`, which says what to set, and Unavailable.
-        """
+        """See that the store keeps what it answers. Raises Refused (what to set), Unavailable."""
         ...
 
     def put(

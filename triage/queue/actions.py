@@ -7,7 +7,7 @@ counts, so that an answer given a moment late is not thrown away; after anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +15,14 @@ from typing import Any, Final
 import orjson
 
 from triage.errors import Conflict, NotFound
-from triage.queue import Action, Change
+from triage.queue import UNDO_SECONDS, Action, Change
 from triage.queue.checks import unknown
 from triage.queue.document import (
     Stored,
     assessed,
     event_data,
     event_id,
+    from_ms,
     history_item,
     to_ms,
     without_expired_lease,
@@ -43,10 +44,18 @@ class Deed:
     request: str
     token: int | None = None
 
+    def identity(self, after: Stored) -> str:
+        """Name the event of this deed; the request makes it one of its own."""
+        return event_id(after.id, self.action, str(after.version), self.request)
+
+    def copy_of(self, member: Stored, version: int) -> str:
+        """Name the event of a member of a bundle whose ticket got this version."""
+        return event_id(member.id, self.action, str(version), self.request)
+
     def event(self, after: Stored, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
-        """Build the event of this deed; the request makes its id one of its own."""
-        identity = event_id(after.id, self.action, str(after.version), self.request)
-        return orjson.dumps({**event_data(after, self.action, self.at, identity), **more})
+        """Build the event of this deed."""
+        said = event_data(after, self.action, self.at, self.identity(after))
+        return orjson.dumps({**said, **more})
 
 
 def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
@@ -64,12 +73,13 @@ def release(stored: Stored | None, deed: Deed) -> Write:
     stored = must_be_open(stored)
     _need_lease(stored, deed.token)
     after = replace(stored, version=stored.version + 1, owner="", until=0)
+    deed = replace(deed, by=stored.owner)
     return Write(
         id=stored.id,
         before=stored,
         after=after,
-        appended=(history_item(deed.at, deed.action, stored.owner),),
-        events=(deed.event(after, by=stored.owner),),
+        appended=(_history(stored, deed),),
+        events=(deed.event(after, by=deed.by),),
     )
 
 
@@ -110,6 +120,79 @@ def escalate(stored: Stored | None, deed: Deed, change: Change) -> Write:
     return _outcome(stored, after, deed, change)
 
 
+def confirm(stored: Stored | None, deed: Deed, change: Change) -> Write:
+    """Say that the labels are right: an untouched ticket only was not looked at."""
+    stored = must_be_open(stored)
+    need_right(stored, deed)
+    after = _lease_after(stored, deed)
+    return _outcome(stored, after, deed, Change(note=change.note))
+
+
+def reopen(stored: Stored | None, deed: Deed, change: Change) -> Write:
+    """Open what was resolved."""
+    stored = _known(stored)
+    if not stored.resolved:
+        raise Conflict("open", "dit ticket is niet afgehandeld")
+    after = replace(stored, resolved=0, owner="", until=0)
+    return _outcome(stored, after, deed, Change(note=change.note))
+
+
+def snooze(stored: Stored | None, deed: Deed, until: int) -> Write:
+    """Set a ticket aside; a time without an owner is what says so."""
+    stored = must_be_open(stored)
+    need_right(stored, deed)
+    if stored.urgency is Urgency.KRITIEK:
+        raise Conflict("critical", "een kritiek ticket kan niet worden uitgesteld")
+    after = replace(stored, version=stored.version + 1, owner="", until=until)
+    return Write(
+        id=stored.id,
+        before=stored,
+        after=after,
+        appended=(_history(stored, deed, until=from_ms(until)),),
+        events=(deed.event(after, by=deed.by),),
+    )
+
+
+def note(stored: Stored | None, deed: Deed, text: str, mentions: Sequence[str]) -> Write:
+    """Add a note to the history; nothing else changes."""
+    stored = _known(stored)
+    after = replace(stored, version=stored.version + 1)
+    named = list(mentions) or None
+    return Write(
+        id=stored.id,
+        before=stored,
+        after=after,
+        appended=(history_item(deed.at, deed.action, deed.by, note=text, mentions=named),),
+        events=(deed.event(after, by=deed.by, **({"mentions": named} if named else {})),),
+    )
+
+
+def undo(stored: Stored | None, deed: Deed) -> Write:
+    """Bring back what stood before the last thing that this person did."""
+    stored = _known(stored)
+    last = orjson.loads(stored.history[-1]) if stored.history else {}
+    was = last.get("undo")
+    if was is None or last["by"] != deed.by:
+        raise Conflict("not-undoable", "er is intussen iets anders gebeurd")
+    if deed.at - to_ms(datetime.fromisoformat(last["at"])) > UNDO_SECONDS * 1000:
+        raise Conflict("not-undoable", "ongedaan maken kan niet meer")
+    after = replace(
+        stored,
+        team=was["team"],
+        topic=was["topic"],
+        urgency=Urgency(was["urgency"]),
+        intent=was["intent"],
+        due=was["due"],
+        resolved=was["resolved"],
+        owner=was["owner"],
+        until=was["until"],
+    )
+    undone = replace(deed, action=Action(last["action"]), request=was["request"])
+    write = _outcome(stored, after, deed, Change(), undoes=undone)
+    assert write.after is not None
+    return replace(write, after=replace(write.after, touched=was["touched"]))
+
+
 def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
     """Bring an outcome from the log over a ticket that is older; None where it isn't.
 
@@ -147,6 +230,9 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
 
 # -- rules ---------------------------------------------------------------------------------------
 
+#: What can't be taken back: an undoing itself.
+_FINAL: Final = frozenset({Action.UNDONE})
+
 _STALE: Final = "dit ticket is intussen door een ander opgepakt"
 CLAIMED: Final = "dit ticket is in behandeling bij een ander"
 RESOLVED: Final = "dit ticket is al afgehandeld"
@@ -162,12 +248,18 @@ def refusal(code: str) -> NotFound | Conflict:
     return Conflict(code, RESOLVED) if code == "resolved" else unknown()
 
 
-def must_be_open(stored: Stored | None) -> Stored:
-    """Refuse a ticket that is gone, resolved or inside a bundle. Raises NotFound, Conflict."""
+def _known(stored: Stored | None) -> Stored:
+    """Refuse a ticket that is gone or inside a bundle."""
     if stored is None or stored.gone:
         raise unknown()
     if stored.within:
         raise Conflict("bundled", BUNDLED)
+    return stored
+
+
+def must_be_open(stored: Stored | None) -> Stored:
+    """Refuse a ticket that is gone, resolved or inside a bundle. Raises NotFound, Conflict."""
+    stored = _known(stored)
     if stored.resolved:
         raise Conflict("resolved", RESOLVED)
     return stored
@@ -209,7 +301,28 @@ def _changed(stored: Stored, change: Change) -> Stored:
     )
 
 
-def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write:
+def _history(before: Stored, deed: Deed, /, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
+    """Encode what happened, and what :func:`undo` needs to take it back."""
+    undo = None
+    if deed.action not in _FINAL:
+        undo = {
+            "team": before.team,
+            "topic": before.topic,
+            "urgency": before.urgency,
+            "intent": before.intent,
+            "due": before.due,
+            "resolved": before.resolved,
+            "touched": before.touched,
+            "owner": before.owner,
+            "until": before.until,
+            "request": deed.request,
+        }
+    return history_item(deed.at, deed.action, deed.by, **more, undo=undo)
+
+
+def _outcome(
+    before: Stored, after: Stored, deed: Deed, change: Change, undoes: Deed | None = None
+) -> Write:
     version = before.version + 1
     after = replace(after, version=version, touched=True, outcome=(version, deed.at))
     was = {
@@ -218,9 +331,9 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write
         "urgency": before.urgency,
         "intent": before.intent,
     }
-    item = history_item(
-        deed.at, deed.action, deed.by, before=was, outcome=change.outcome, note=change.note
-    )
+    said = {"outcome": change.outcome, "note": change.note}
+    answer = {"reply": change.reply, "link": change.link}
+    item = _history(before, deed, before=was, **said, **answer)
     event = deed.event(
         after,
         by=deed.by,
@@ -229,17 +342,20 @@ def _outcome(before: Stored, after: Stored, deed: Deed, change: Change) -> Write
         revision=before.revision,
         role=change.role,
         said=_said(change),
+        **({"undoes": undoes.identity(before)} if undoes else {}),
         **({"bundle": before.id} if before.members else {}),
     )
-    copies = (_copy_outcome(after, member, deed, change) for member in before.members)
+    copies = (_copy_outcome(after, member, deed, change, undoes) for member in before.members)
     return Write(
         id=before.id, before=before, after=after, appended=(item,), events=(event, *copies)
     )
 
 
-def _copy_outcome(lead: Stored, member: Stored, deed: Deed, change: Change) -> bytes:
+def _copy_outcome(
+    lead: Stored, member: Stored, deed: Deed, change: Change, undoes: Deed | None
+) -> bytes:
     """Build the outcome of a member of a bundle: what its bundle got, under an id of its own."""
-    identity = event_id(member.id, deed.action, str(lead.version), deed.request)
+    identity = deed.copy_of(member, lead.version)
     return orjson.dumps(
         {
             **event_data(lead, deed.action, deed.at, identity),
@@ -257,6 +373,7 @@ def _copy_outcome(lead: Stored, member: Stored, deed: Deed, change: Change) -> b
             "role": change.role,
             "said": _said(change),
             "bundle": lead.id,
+            **({"undoes": undoes.copy_of(member, lead.version - 1)} if undoes else {}),
         }
     )
 

@@ -17,8 +17,12 @@ _TICKET: Final = re.compile(rf"{ORG.pattern}\.[A-Za-z0-9]{{1,64}}")
 LEASE_LIMIT: Final = 24 * 3600
 #: The longest name of an owner, team, topic, intent or outcome, and the longest request id.
 NAME_LIMIT: Final = 256
-#: The longest note.
+#: The longest note or reply.
 NOTE_LIMIT: Final = 4000
+#: The longest address of an answer.
+LINK_LIMIT: Final = 2048
+#: The most colleagues that one note names.
+MENTION_LIMIT: Final = 20
 #: The most tickets that one action takes out of a bundle or puts into it.
 TICKETS_LIMIT: Final = 500
 
@@ -67,6 +71,18 @@ def check_change(change: Change) -> None:
     for field in ("team", "topic", "intent", "outcome"):
         check_name(field, getattr(change, field))
     check_name("note", change.note, NOTE_LIMIT)
+    check_name("reply", change.reply, NOTE_LIMIT)
+    check_name("link", change.link, LINK_LIMIT)
+
+
+def check_note(note: str, mentions: Sequence[str]) -> None:
+    """Refuse an empty note, or one to too many. Raises ValueError."""
+    check_name("note", note, NOTE_LIMIT)
+    if len(mentions) > MENTION_LIMIT:
+        message = f"mentions: meer dan {MENTION_LIMIT}"
+        raise ValueError(message)
+    for mention in mentions:
+        check_name("mentions", mention)
 
 
 def check_lease(seconds: float, now: datetime) -> int:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 from triage.queue import Action, Change, actions, regroup
 from triage.queue.actions import Decision, Deed
-from triage.queue.checks import check_change, check_lease, check_name, check_ticket, check_tickets
+from triage.queue.checks import (
+    check_change,
+    check_lease,
+    check_name,
+    check_note,
+    check_ticket,
+    check_tickets,
+)
 from triage.queue.document import Stored, answer_key, to_ms
 from triage.queue.merge import Write
 from triage.queue.shown import claim_of, to_ticket
@@ -139,10 +146,69 @@ class Desk(ABC):
         answer = answer_key(deed.request, deed.action, ticket)
         return to_ticket(self._act(ticket, decide, answer=answer, at=deed.at, others=others))
 
+    def confirm(
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Say that the labels are right as they are; token as in ``correct``."""
+        deed = Deed(action=Action.CONFIRMED, by=by, at=to_ms(now), request=request, token=token)
+        return self._decided(ticket, actions.confirm, deed, change)
+
+    def reopen(
+        self, ticket: str, change: Change, *, by: str, now: datetime, request: str
+    ) -> Ticket:
+        """Open a resolved ticket again, unclaimed."""
+        deed = Deed(action=Action.REOPENED, by=by, at=to_ms(now), request=request)
+        return self._decided(ticket, actions.reopen, deed, change)
+
+    def snooze(
+        self,
+        ticket: str,
+        *,
+        until: datetime,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
+    ) -> Ticket:
+        """Set a ticket aside until a time, or until something happens to it."""
+        check_lease((until - now).total_seconds(), now)
+        deed = Deed(action=Action.SNOOZED, by=by, at=to_ms(now), request=request, token=token)
+        return self._done(ticket, deed, partial(actions.snooze, until=to_ms(until)))
+
+    def note(
+        self,
+        ticket: str,
+        note: str,
+        *,
+        by: str,
+        now: datetime,
+        request: str,
+        mentions: Sequence[str] = (),
+    ) -> Ticket:
+        """Add a note for colleagues."""
+        check_note(note, mentions)
+        deed = Deed(action=Action.NOTED, by=by, at=to_ms(now), request=request)
+        return self._done(ticket, deed, partial(actions.note, text=note, mentions=mentions))
+
+    def undo(self, ticket: str, *, by: str, now: datetime, request: str) -> Ticket:
+        """Take back the last thing that happened, by who did it, within ``UNDO_SECONDS``."""
+        deed = Deed(action=Action.UNDONE, by=by, at=to_ms(now), request=request)
+        return self._done(ticket, deed, actions.undo)
+
     def _decided(self, ticket: str, outcome: _Outcome, deed: Deed, change: Change) -> Ticket:
+        check_change(change)
+        return self._done(ticket, deed, partial(outcome, change=change))
+
+    def _done(self, ticket: str, deed: Deed, decide: Callable[..., Write]) -> Ticket:
         check_ticket(ticket)
         check_name("by", deed.by)
-        check_change(change)
-        decide = partial(outcome, deed=deed, change=change)
         answer = answer_key(deed.request, deed.action, ticket)
-        return to_ticket(self._act(ticket, decide, answer=answer, at=deed.at))
+        decided = self._act(ticket, partial(decide, deed=deed), answer=answer, at=deed.at)
+        return to_ticket(decided)

@@ -98,6 +98,10 @@ class Stored:
         """Whether a lease stands."""
         return bool(self.owner) and self.until > now
 
+    def snoozed(self, now: int) -> bool:
+        """Whether it is set aside: a time without an owner."""
+        return not self.owner and self.until > now
+
 
 def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored:  # noqa: ANN401 - fields of Stored
     """Read a ticket's deciding part; ``rest`` are further fields of :class:`Stored`."""
@@ -204,6 +208,7 @@ def document(entry: Entry) -> bytes:
             "team": entry.route.team,
             "lang": entry.lang,
             **({"sampled": entry.route.sampled} if entry.route.sampled else {}),
+            **({"places": entry.places} if entry.places else {}),
         },
         "created_at": entry.received_at,
     }
@@ -250,7 +255,7 @@ def history_item(at: int, action: Action, by: str, **more: Any) -> bytes:  # noq
 
 def as_answered(ticket: Stored, now: int) -> Stored:
     """Leave out a lease that has expired: it counts as none."""
-    return ticket if ticket.held(now) else replace(ticket, owner="")
+    return ticket if ticket.until > now else replace(ticket, owner="", until=0)
 
 
 def answer_of(ticket: Stored) -> bytes:
@@ -327,6 +332,7 @@ def mask_document(doc: bytes) -> bytes:
     post = {name: value for name, value in data["post"].items() if name in _KEPT_OF_WITHDRAWN}
     data["post"] = {**post, "text": MASK, "deleted": True}
     data["assessment"]["reasons"] = []
+    data["assessment"].pop("places", None)
     return orjson.dumps(data)
 
 

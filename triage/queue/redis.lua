@@ -8,7 +8,8 @@
 --                               seen     digests of the contents put under this id, spaces between
 --                               done     1 once resolved
 --                               gone     1 when retention took all but v, s and seen (has a TTL)
---                               owner, token, until   the last lease; no owner: it was ended
+--                               owner, token, until   the last lease; no owner: it was ended,
+--                                        and a time alone sets the ticket aside until then
 --                               w        the bundle that it stands inside; then it's in no queue
 --                               b        what is known of its copies, JSON (queue/summary.py)
 --   members:<id>        set     tickets inside a bundle

@@ -33,11 +33,12 @@ local function claim()
     if not id then return { 'none' } end
   end
   local ticket = key('ticket', id)
-  local stands = redis.call('HMGET', ticket, 'v', 's', 'gone', 'done', 'until', 'w')
+  local stands = redis.call('HMGET', ticket,
+    'v', 's', 'gone', 'done', 'until', 'w', 'owner')
   if not stands[1] or stands[3] then return { 'missing' } end
   if stands[6] then return { 'bundled' } end
   if stands[4] then return { 'resolved' } end
-  if stands[5] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
+  if stands[7] and tonumber(stands[5]) > tonumber(now) then return { 'claimed' } end
   redis.call('LLEN', key('history', id))
   redis.call('XLEN', key('outbox'))
 

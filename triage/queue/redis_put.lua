@@ -153,11 +153,10 @@ local function apply(change)
   if change.doc ~= '' then redis.call('HSET', ticket, 'doc', change.doc) end
   redis.call('HDEL', ticket, 'gone', 'done')
   redis.call('PERSIST', ticket)
-  if change.owner == '' then
-    redis.call('HDEL', ticket, 'owner', 'until')
-  else
-    redis.call('HSET', ticket, 'owner', change.owner, 'until', change['until'])
-  end
+  if change.owner == '' then redis.call('HDEL', ticket, 'owner')
+  else redis.call('HSET', ticket, 'owner', change.owner) end
+  if change['until'] == '0' then redis.call('HDEL', ticket, 'until')
+  else redis.call('HSET', ticket, 'until', change['until']) end
   if change.bundle == '' then
     redis.call('HDEL', ticket, 'b')
   else

@@ -38,9 +38,10 @@ def to_ticket(stored: Stored, *, lead: Stored | None = None, now: int = 0) -> Ti
         assessment=doc["assessment"],
         version=stored.version,
         claim=claim_of(at) if at.held(now) else None,
+        snoozed_until=from_ms(at.until) if at.snoozed(now) else None,
         within=stored.within,
         bundle=_bundle_of(stored),
-        history=tuple(orjson.loads(item) for item in stored.history),
+        history=tuple(map(_item, stored.history)),
     )
 
 
@@ -51,6 +52,13 @@ def shown_members(lead: Stored | None, now: int, limit: int, offset: int) -> lis
     members = sorted(lead.members, key=lambda member: member.id)
     page = members[max(0, offset) :][: max(0, min(limit, MEMBERS_LIMIT))]
     return [to_ticket(member, lead=lead, now=now) for member in page]
+
+
+def _item(item: bytes) -> dict[str, Any]:
+    """Read an item of history; what only ``undo`` needs is not for people."""
+    said: dict[str, Any] = orjson.loads(item)
+    said.pop("undo", None)
+    return said
 
 
 def claim_of(stored: Stored) -> Claim:

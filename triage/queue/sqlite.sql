@@ -13,7 +13,7 @@ CREATE TABLE queue_ticket (
     forget_at INTEGER NOT NULL DEFAULT 0, -- when its id is forgotten; 0 while the ticket is there
     owner TEXT NOT NULL DEFAULT '',       -- of the last lease; '' when it was ended
     token INTEGER NOT NULL DEFAULT 0,
-    until INTEGER NOT NULL DEFAULT 0,
+    until INTEGER NOT NULL DEFAULT 0,     -- without owner: set aside until then
     seen TEXT NOT NULL,                   -- digests of the contents put, spaces between
     state BLOB NOT NULL,                  -- what decides, JSON (triage/queue/document.py)
     doc BLOB NOT NULL                     -- the post and its assessment, JSON

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.routing import BaseRoute
-from starlette.staticfiles import StaticFiles
 
 from triage import __version__
 from triage.access import Access
@@ -21,9 +20,17 @@ from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
 from triage.route import Profile
-from triage.web import audit, docs, ingest, ops, pages, problems, queues, signin, tickets
+from triage.web import audit, docs, handling, ingest, ops, problems, queues, signin, tickets
+from triage.web.assets import Assets
 from triage.web.background import Chores, Publisher
 from triage.web.config import WebConfig
+from triage.web.desk import handover, lead, pages, show
+from triage.web.desk import tickets as desk_tickets
+from triage.web.desk.activity import Activity
+from triage.web.desk.answers import load_answers
+from triage.web.desk.lists import Lists
+from triage.web.desk.signalen import Outbox, Signalen
+from triage.web.desk.texts import texts
 from triage.web.door import Door
 from triage.web.events import Hub
 from triage.web.limits import Buckets
@@ -34,7 +41,10 @@ from triage.web.state import Service
 from triage.web.threads import Pools
 
 _HERE: Final = Path(__file__).parent
-_PARTS: Final = (ingest, queues, tickets, audit, ops, docs, signin, pages)
+_PARTS: Final = (
+    *(ingest, queues, tickets, handling, audit, ops, docs, signin),
+    *(pages, desk_tickets, lead, handover),
+)
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
 
@@ -65,6 +75,8 @@ def create_app(
     if config.default_org not in profiles:
         raise Refused(f"geen profiel voor de organisatie {config.default_org}")
     pools = Pools()
+    lists, activity = Lists(queue, pools.desk), Activity()
+    assets = Assets(_HERE / "static", config.tokens_css)
     service = Service(
         config=config,
         log=log,
@@ -76,11 +88,23 @@ def create_app(
         publisher=Publisher(
             Relay(log, queue, tuple(profiles), metrics=metrics), metrics, pools.background
         ),
-        hub=Hub(queue, tuple(profiles), pools.background),
+        hub=Hub(
+            queue,
+            tuple(profiles),
+            pools.background,
+            listeners=(
+                lists.note,
+                lambda org, events: activity.note(org, [event.data for event in events]),
+            ),
+        ),
         buckets=Buckets(),
         seen=Seen(),
         views=Views(),
-        templates=_templates(),
+        lists=lists,
+        activity=activity,
+        answers=load_answers(config.answers_file),
+        outbox=Outbox(config.outbox) if config.signalen_url and config.outbox else None,
+        templates=_templates(assets),
     )
     app = App(
         title="triage",
@@ -102,7 +126,7 @@ def create_app(
     problems.install(app)
     for part in _PARTS:
         app.include_router(part.router)
-    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.mount(assets.root, assets, name="static")
     metrics.allow(routes=_paths(app.routes))
     return app
 
@@ -113,7 +137,7 @@ def _paths(routes: list[BaseRoute]) -> set[str]:
     return found - {""}
 
 
-def _templates() -> Environment:
+def _templates(assets: Assets) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -121,8 +145,17 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= pages.FILTERS
+    environment.policies["json.dumps_kwargs"] = {}  # keys stay in our order
+    environment.filters |= show.FILTERS
+    environment.globals |= {"static": assets.address, "t": texts("nl"), "me": None}
     return environment
+
+
+def _senders(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
+    config = service.config
+    if service.outbox is not None:
+        signalen = Signalen(config.signalen_url, config.signalen_token)
+        yield handover.send_all(service, service.outbox, signalen)
 
 
 @contextlib.asynccontextmanager
@@ -146,6 +179,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             chores.figures(),
             chores.sweep(),
             *(service.hub.tail(org) for org in service.profiles),
+            *_senders(service),
         )
     ]
     try:
@@ -156,3 +190,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        if service.outbox is not None:
+            service.outbox.close()

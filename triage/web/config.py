@@ -120,6 +120,16 @@ class WebConfig:
     posts_per_minute: int = 60_000
     #: How long a claim lasts that names no time, in seconds.
     lease_seconds: float = 300.0
+    #: A TOML file of canned answers; None: ours.
+    answers_file: Path | None = None
+    #: A style sheet of the organisation's own tokens, after ours; None: none.
+    tokens_css: Path | None = None
+    #: The address of a Signalen API, without a path; empty: none.
+    signalen_url: str = ""
+    #: Its bearer token; empty: it asks for none.
+    signalen_token: str = field(default="", repr=False)
+    #: Where what goes to Signalen waits, on disk.
+    outbox: Path | None = None
     #: How long resolved tickets stay in the store, in seconds.
     retention_seconds: float = 7 * 86_400.0
     #: Where the processes of this deployment write their figures; None: those of this process.

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,6 +41,9 @@ HEARTBEAT_SECONDS: Final = 15.0
 AWAY_SECONDS: Final = 50 * 60
 #: After how long a browser connects again, in milliseconds.
 _RECONNECT: Final = 2000
+#: Hears of an organisation's events.
+Listener = Callable[[str, Sequence[Event]], None]
+
 _ID: Final = re.compile(r"(\d{1,12}):([0-9A-Za-z.-]{1,64})")
 
 _RESYNC: Final = format_sse_event(event="resync", data_str="{}")
@@ -77,8 +80,12 @@ class _Client:
 class Hub:
     """Tails the events of every organisation and hands them to clients until stopped."""
 
-    def __init__(self, queue: Queue, orgs: Sequence[str], pool: Pool) -> None:
+    def __init__(
+        self, queue: Queue, orgs: Sequence[str], pool: Pool, *, listeners: Sequence[Listener] = ()
+    ) -> None:
+        """Let ``listeners`` hear of every event that the store has, also before any client."""
         self._queue = queue
+        self._listeners = tuple(listeners)
         self._pool = pool
         self._clients: dict[str, set[_Client]] = {org: set() for org in orgs}
         self._joined = {org: asyncio.Event() for org in orgs}
@@ -106,6 +113,8 @@ class Hub:
                 _log.warning("waiting", what="events", reason=str(error))
                 events = ()
                 await asyncio.sleep(1.0)
+            for listener in self._listeners if events else ():
+                listener(org, events)
             for client in self._clients[org] if known else ():
                 for event in events:
                     client.offer(event)

@@ -32,13 +32,14 @@ def _enum(values: Sequence[str]) -> dict[str, Any]:
     return {"enum": list(values)}
 
 
-def _words(limit: int) -> StringConstraints:
+def words(limit: int) -> StringConstraints:
+    """Ask for a line of text."""
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=limit, pattern=_LABEL)
 
 
 Owner = Annotated[
     str,
-    _words(100),
+    words(100),
     Field(
         description=(
             "Voor wie een programma dit doet; wie zelf is aangemeld handelt onder eigen naam."
@@ -61,6 +62,16 @@ Note = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
     Field(description="Een toelichting voor collega's.", examples=["Teruggebeld, is op de hoogte"]),
 ]
+Reply = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    Field(description="Wat er geantwoord is.", examples=["Dank, we komen morgen langs"]),
+]
+Link = Annotated[
+    str,
+    StringConstraints(max_length=2048, pattern=r"^https?://[^\x00-\x20\x7f]+$"),
+    Field(description="Waar het antwoord staat.", examples=["https://voorbeeld.nl/antwoord/1"]),
+]
 Topic = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$"),
@@ -80,21 +91,28 @@ AnUrgency = Annotated[
     Field(json_schema_extra=_enum(tuple(Urgency)), examples=["hoog"]),
 ]
 TeamKey = Annotated[
-    str, _words(100), Field(description="De sleutel van een team.", examples=["openbare-ruimte"])
+    str, words(100), Field(description="De sleutel van een team.", examples=["openbare-ruimte"])
 ]
 
 
 TicketKeys = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
-    Field(min_length=1, max_length=500, description="Ids van tickets."),
+    Field(
+        min_length=1,
+        max_length=500,
+        description="Ids van tickets.",
+        examples=[["gemeente.lyd75vaw3bgzowvj"]],
+    ),
 ]
 
 
-class _Request(BaseModel):
+class RequestIn(BaseModel):
+    """What is asked: unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class ClaimRequest(_Request):
+class ClaimRequest(RequestIn):
     """Een ticket oppakken."""
 
     owner: Owner | None = None
@@ -106,33 +124,35 @@ class ClaimRequest(_Request):
     ] = None
 
 
-class RenewRequest(_Request):
+class RenewRequest(RequestIn):
     """Een claim verlengen."""
 
     token: FencingToken
     seconds: Annotated[float | None, Field(ge=1, le=LEASE_LIMIT, examples=[300])] = None
 
 
-class ReleaseRequest(_Request):
+class ReleaseRequest(RequestIn):
     """Een claim teruggeven."""
 
     token: FencingToken
 
 
-class ResolveRequest(_Request):
+class ResolveRequest(RequestIn):
     """Een ticket afhandelen; dat vraagt om de claim."""
 
     owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
         str,
-        _words(100),
+        words(100),
         Field(description="Hoe het is afgehandeld.", examples=["beantwoord"]),
     ]
     note: Note | None = None
+    reply: Reply | None = None
+    link: Link | None = None
 
 
-class _Decision(_Request):
+class _Decision(RequestIn):
     owner: Owner | None = None
     token: FencingToken | None = None
     note: Note | None = None
@@ -156,6 +176,10 @@ class EscalateRequest(_Decision):
     """Tot kritiek verhogen."""
 
     team: TeamKey | None = None
+
+
+class ConfirmRequest(_Decision):
+    """Zeggen dat onderwerp, urgentie en bedoeling kloppen."""
 
 
 class SplitRequest(_Decision):
@@ -192,6 +216,8 @@ class TicketOut(BaseModel):
     #: Grows with every change.
     version: int
     claim: ClaimOut | None
+    #: Set aside until then.
+    snoozed_until: datetime | None
     post: Annotated[dict[str, Any], Field(description="Het bericht (`triage schema post`).")]
     assessment: Annotated[
         dict[str, Any], Field(description="Wat het model zei, met de redenen en de regel.")
@@ -303,6 +329,7 @@ def ticket_out(ticket: Ticket) -> TicketOut:
         state=ticket.state,
         version=ticket.version,
         claim=ClaimOut(owner=claim.owner, until=claim.until) if claim else None,
+        snoozed_until=ticket.snoozed_until,
         post=dict(ticket.post),
         assessment=dict(ticket.assessment),
         within=ticket.within,

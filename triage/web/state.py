@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,6 +17,10 @@ from triage.queue import Queue
 from triage.route import Profile
 from triage.web.background import Publisher
 from triage.web.config import WebConfig
+from triage.web.desk.activity import Activity
+from triage.web.desk.answers import Answer
+from triage.web.desk.lists import Lists
+from triage.web.desk.signalen import Outbox
 from triage.web.events import Hub
 from triage.web.limits import Buckets
 from triage.web.seen import Seen, Views
@@ -41,6 +45,12 @@ class Service:
     seen: Seen
     views: Views
     templates: Environment
+    #: What the desk lists and counts.
+    lists: Lists
+    activity: Activity
+    answers: Sequence[Answer]
+    #: What goes to Signalen; None: nothing does.
+    outbox: Outbox | None
 
 
 def service_of(request: Request) -> Service:

@@ -12,23 +12,23 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from triage.errors import Conflict, InvalidPost, NotFound
-from triage.post import Post
+from triage.errors import Conflict, NotFound
 from triage.queue import Change
 from triage.route import Profile
 from triage.ticket import Ticket, Urgency, org_of
 from triage.web.audit import audit, audit_list
 from triage.web.background import clock
+from triage.web.due import due_of, on_duty
 from triage.web.identity import Identity, Scope, SignedIn, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
     ClaimedTicketOut,
     ClaimRequest,
+    ConfirmRequest,
     CorrectRequest,
     EscalateRequest,
     MergeRequest,
@@ -51,7 +51,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Act:
+class Asked:
     """One request to do something, and who asks."""
 
     http: Request
@@ -75,10 +75,10 @@ async def _asked(
             examples=["7f8b0c1e"],
         ),
     ] = None,
-) -> _Act:
+) -> Asked:
     """Name a request: by the caller's own key where it gave one, else by a random id."""
     action = request.scope["route"].path.rpartition("/")[2]
-    return _Act(
+    return Asked(
         http=request,
         me=me,
         id=_request_id(f"{action}\x00{me.subject}", idempotency_key),
@@ -90,11 +90,11 @@ def _request_id(what: str, key: str | None) -> str:
     if key is None:
         return uuid.uuid4().hex
     if not _KEY.fullmatch(key):
-        raise _wrong("Idempotency-Key", "geen 1 tot 200 tekens zonder spaties")
+        raise wrong("Idempotency-Key", "geen 1 tot 200 tekens zonder spaties")
     return hashlib.sha256(f"{what}\x00{key}".encode()).hexdigest()
 
 
-Act = Annotated[_Act, Depends(_asked)]
+Act = Annotated[Asked, Depends(_asked)]
 
 
 # -- claims --------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ async def claim(
     service: AService, ticket: TicketPath, body: ClaimRequest, act: Act
 ) -> ClaimedTicketOut:
     """Pak een ticket op: tot `until` is het van `owner`, die met `token` handelt."""
-    claimed = await _act(
+    claimed = await perform(
         service,
         act,
         ticket,
@@ -151,7 +151,7 @@ async def claim(
 )
 async def renew(service: AService, ticket: TicketPath, body: RenewRequest, act: Act) -> ClaimedOut:
     """Verleng een claim die nog geldt."""
-    kept = await _act(
+    kept = await perform(
         service,
         act,
         ticket,
@@ -171,7 +171,7 @@ async def renew(service: AService, ticket: TicketPath, body: RenewRequest, act: 
 )
 async def release(service: AService, ticket: TicketPath, body: ReleaseRequest, act: Act) -> None:
     """Geef een claim terug; het ticket blijft liggen waar het lag."""
-    await _act(service, act, ticket, service.queue.release, token=body.token)
+    await perform(service, act, ticket, service.queue.release, token=body.token)
 
 
 # -- outcomes ------------------------------------------------------------------------------------
@@ -184,8 +184,8 @@ async def resolve(
     service: AService, ticket: TicketPath, body: ResolveRequest, act: Act
 ) -> TicketOut:
     """Sluit een ticket; dat vraagt om de claim, ook als die net verlopen is."""
-    change = Change(outcome=body.outcome, note=body.note)
-    return await _decide(service, act, ticket, service.queue.resolve, change, body)
+    change = Change(outcome=body.outcome, note=body.note, reply=body.reply, link=body.link)
+    return await decide(service, act, ticket, service.queue.resolve, change, body)
 
 
 @router.post(
@@ -199,17 +199,17 @@ async def correct(
     De tijd telt vanaf de ontvangst van het bericht. Is het ticket opgepakt, dan is `token` nodig.
     """
     if body.topic is None and body.urgency is None and body.intent is None:
-        raise _wrong("", "geef minstens een van topic, urgency en intent")
+        raise wrong("", "geef minstens een van topic, urgency en intent")
     if body.topic is not None and body.topic not in profile_of(service, org_of(ticket)).topics:
-        raise _wrong("topic", "onbekend onderwerp")
+        raise wrong("topic", "onbekend onderwerp")
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
     if urgency:
-        due_at = _due(await _read(service, ticket), urgency, service)
+        due_at = due_of(await read_ticket(service, ticket), urgency, service)
     change = Change(
         topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )
-    return await _decide(service, act, ticket, service.queue.correct, change, body)
+    return await decide(service, act, ticket, service.queue.correct, change, body)
 
 
 @router.post(
@@ -219,9 +219,9 @@ async def reassign(
     service: AService, ticket: TicketPath, body: ReassignRequest, act: Act
 ) -> TicketOut:
     """Geef een ticket aan een ander team; de claim eindigt, de tijd loopt door."""
-    _known_team(profile_of(service, org_of(ticket)), body.team)
+    known_team(profile_of(service, org_of(ticket)), body.team)
     change = Change(team=body.team, note=body.note)
-    return await _decide(service, act, ticket, service.queue.reassign, change, body)
+    return await decide(service, act, ticket, service.queue.reassign, change, body)
 
 
 @router.post(
@@ -236,8 +236,8 @@ async def escalate(
     """
     profile = profile_of(service, org_of(ticket))
     if body.team is not None:
-        _known_team(profile, body.team)
-    stands = await _read(service, ticket)
+        known_team(profile, body.team)
+    stands = await read_ticket(service, ticket)
     now = clock()
     team = on_duty(profile, body.team or stands.team, now)
     change = Change(
@@ -246,7 +246,7 @@ async def escalate(
         due_at=profile.due(Urgency.KRITIEK, team, now),
         note=body.note,
     )
-    return await _decide(service, act, ticket, service.queue.escalate, change, body)
+    return await decide(service, act, ticket, service.queue.escalate, change, body)
 
 
 # -- bundles -------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ async def members(
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
 ) -> list[TicketOut]:
     """Geef de berichten die bij een ticket gebundeld zijn, zonder het eerste zelf."""
-    check_team(me, org_of(ticket), (await _read(service, ticket)).team)
+    check_team(me, org_of(ticket), (await read_ticket(service, ticket)).team)
     found = await service.pools.desk(
         service.queue.members, ticket, now=clock(), limit=limit, offset=offset
     )
@@ -294,46 +294,29 @@ async def merge(service: AService, ticket: TicketPath, body: MergeRequest, act: 
 
 async def _regroup(
     service: Service,
-    act: _Act,
+    act: Asked,
     ticket: str,
     action: Callable[..., Ticket],
     body: SplitRequest | MergeRequest,
 ) -> TicketOut:
     if act.me.teams is not None:
         for other in body.tickets:
-            check_team(act.me, org_of(other), (await _read(service, other)).team)
+            check_team(act.me, org_of(other), (await read_ticket(service, other)).team)
     await audit(act.http, act.action, *body.tickets)
     by = acting(act.me, body.owner)
-    decided = await _act(service, act, ticket, action, body.tickets, token=body.token, by=by)
+    decided = await perform(service, act, ticket, action, body.tickets, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
 
 
-def on_duty(profile: Profile, team: str, at: datetime) -> str:
-    """Give the team that takes a critical ticket: the night team while this one is closed."""
-    found = profile.teams.get(team) or profile.teams[profile.fallback]
-    if Urgency.KRITIEK in found.night and not found.hours.is_open(at):
-        return profile.night_team(found.key)
-    return found.key
-
-
-def _due(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
-    """Give when a ticket is due at another urgency, counted from its receipt."""
-    profile = profile_of(service, ticket.org)
-    try:
-        post = Post.from_mapping(ticket.post, received_at=ticket.created_at)
-    except InvalidPost:  # its text was withdrawn
-        post = None
-    team = ticket.team if ticket.team in profile.teams else profile.fallback
-    return profile.due(urgency, team, ticket.created_at, post=post)
-
-
-def _known_team(profile: Profile, team: str) -> None:
+def known_team(profile: Profile, team: str) -> None:
+    """Refuse a team that the profile does not know. Raises Problem 422."""
     if team not in profile.teams:
-        raise _wrong("team", "onbekend team")
+        raise wrong("team", "onbekend team")
 
 
-def _wrong(field: str, reason: str) -> Problem:
+def wrong(field: str, reason: str) -> Problem:
+    """Say that a field holds what it may not."""
     fault = Fault(field=field, reason=reason)
     return Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
 
@@ -341,14 +324,15 @@ def _wrong(field: str, reason: str) -> Problem:
 # -- the way to the store ------------------------------------------------------------------------
 
 
-async def _read(service: Service, ticket: str) -> Ticket:
+async def read_ticket(service: Service, ticket: str) -> Ticket:
+    """Read a ticket. Raises NotFound."""
     profile_of(service, org_of(ticket))
     return await service.pools.desk(service.queue.get, ticket, now=clock())
 
 
-async def _act(
+async def perform(
     service: Service,
-    act: _Act,
+    act: Asked,
     ticket: str,
     action: Callable[..., _T],
     *given: Any,  # noqa: ANN401 - as the action takes them
@@ -357,26 +341,31 @@ async def _act(
     """Run an action that is in the record; a conflict tells who has the ticket."""
     profile_of(service, org_of(ticket))
     if act.me.teams is not None:
-        check_team(act.me, org_of(ticket), (await _read(service, ticket)).team)
+        check_team(act.me, org_of(ticket), (await read_ticket(service, ticket)).team)
     await audit(act.http, act.action, ticket)
     try:
-        return await service.pools.desk(action, ticket, *given, now=clock(), request=act.id, **more)
+        answer = await service.pools.desk(
+            action, ticket, *given, now=clock(), request=act.id, **more
+        )
     except Conflict as error:
         await audit(act.http, f"{act.action}.refused", ticket)
         raise await _conflict(service, ticket, error) from None
+    if isinstance(answer, Ticket):
+        service.lists.changed(answer)
+    return answer
 
 
-async def _decide(
+async def decide(
     service: Service,
-    act: _Act,
+    act: Asked,
     ticket: str,
     action: Callable[..., Ticket],
     change: Change,
-    body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest,
+    body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest | ConfirmRequest,
 ) -> TicketOut:
     """Run an action that ends in the outcomes log, and see that it gets there."""
     by = acting(act.me, body.owner)
-    decided = await _act(service, act, ticket, action, change, token=body.token, by=by)
+    decided = await perform(service, act, ticket, action, change, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)
 
@@ -384,7 +373,7 @@ async def _decide(
 async def _conflict(service: Service, ticket: str, error: Conflict) -> Problem:
     holder = None
     try:
-        claim = (await _read(service, ticket)).claim
+        claim = (await read_ticket(service, ticket)).claim
     except NotFound:
         claim = None
     if claim:

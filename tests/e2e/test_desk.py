@@ -1,0 +1,532 @@
+"""The desk in a real browser: a day of work, races, lost connections, and everything by keyboard."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+
+from tests.plugins.api_server import now
+from tests.plugins.desk import Desk, violations
+from tests.plugins.programs import wait_until
+from triage.access import Role
+from triage.queue import Change
+from triage.ticket import State, Ticket, Urgency
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+expect = playwright.expect
+TEAM = "openbare-ruimte"
+
+
+def get(desk: Desk, ticket: str) -> Ticket:
+    return desk.server.queue.get(ticket, now=now())
+
+
+def queue_page(desk: Desk, name: str = "Anna", team: str = TEAM, **options: Any) -> Any:
+    page = desk.person(name, f"/teams/{team}", **options)
+    expect(page.locator(".line").first).to_be_visible()
+    page.wait_for_function("globalThis.desk !== undefined")
+    page.locator("#list").focus()
+    return page
+
+
+def shown(page: Any, ticket: str) -> None:
+    expect(page.locator(f'#pane[data-ticket="{ticket}"]')).to_be_visible()
+
+
+def held(page: Any) -> None:
+    expect(page.locator("#pane[data-token]")).to_be_visible()
+
+
+def actions(ticket: Ticket) -> list[str]:
+    return [item["action"] for item in ticket.history]
+
+
+def test_the_day_of_an_agent(desk: Desk) -> None:
+    """Board, queue, claim, correct, answer, resolve, undo, escalate, hand over: all of it lands."""
+    tickets = [
+        *desk.server.fill(
+            1, prefix="a", team=TEAM, minutes=10, text="Losse stoeptegel, gevaarlijk"
+        ),
+        *desk.server.fill(3, prefix="b", team=TEAM, minutes=30),
+    ]
+    page = desk.person("Anna")
+    page.get_by_role("link", name="Beheer openbare ruimte").click()
+    expect(page.locator(".line")).to_have_count(4)
+    page.wait_for_function("globalThis.desk !== undefined")
+    page.locator(".line").first.click()
+    shown(page, tickets[0])
+    page.get_by_role("button", name=re.compile("^Oppakken")).click()
+    held(page)
+    claim = get(desk, tickets[0]).claim
+    assert claim
+    assert claim.owner == "Anna"
+    page.get_by_role("button", name=re.compile("^Hoog")).click()
+    wait_until(lambda: get(desk, tickets[0]).urgency is Urgency.HOOG)
+    page.get_by_role("button", name=re.compile("^Wegen en straat")).click()
+    wait_until(lambda: get(desk, tickets[0]).topic == "wegen-straatmeubilair")
+    page.locator("#canned").select_option(index=1)
+    answer = page.locator("#reply").input_value()
+    assert "Jan Jansen" in answer
+    assert "Anna" in answer
+    page.get_by_role("button", name=re.compile("^Afhandelen")).click()
+    wait_until(lambda: get(desk, tickets[0]).state is State.RESOLVED)
+    item = get(desk, tickets[0]).history[-1]
+    assert (item["outcome"], item["reply"], item["by"]) == ("beantwoord", answer, "Anna")
+    expect(page.locator("#total")).to_have_text("3")
+    following = page.locator("#pane").get_attribute("data-ticket")
+    assert following != tickets[0]
+    page.get_by_role("button", name=re.compile("^Ongedaan maken")).last.click()
+    wait_until(lambda: get(desk, tickets[0]).state is State.OPEN)
+    shown(page, tickets[0])
+    expect(page.locator("#total")).to_have_text("4")
+    held(page)
+    page.get_by_role("button", name=re.compile("^Escaleren")).click()
+    wait_until(lambda: get(desk, tickets[0]).urgency is Urgency.KRITIEK)
+    assert actions(get(desk, tickets[0]))[-3:] == ["resolved", "undone", "escalated"]
+
+
+def test_everything_by_keyboard(desk: Desk) -> None:  # noqa: PLR0915 - one path, key after key
+    """j, k, c, 1-4, 5-7, t, i, r, m, y, s, a, z, x, /, ? and Ctrl+K do what the map says."""
+    tickets = desk.server.fill(5, team=TEAM)
+    page = queue_page(desk)
+    press = page.keyboard.press
+    order = [ticket.id for ticket in desk.server.queue.list(desk.server.org, TEAM, now=now())]
+    assert set(order) == set(tickets)
+    press("j")
+    shown(page, order[0])
+    press("j")
+    shown(page, order[1])
+    press("k")
+    shown(page, order[0])
+    press("c")
+    held(page)
+    press("4")
+    wait_until(lambda: get(desk, order[0]).urgency is Urgency.LAAG)
+    press("z")
+    wait_until(lambda: get(desk, order[0]).urgency is Urgency.NORMAAL)
+    expect(page.locator(".chip.normaal")).to_have_attribute("aria-pressed", "true")
+    press("6")
+    wait_until(lambda: get(desk, order[0]).topic == "wegen-straatmeubilair")
+    press("t")
+    page.keyboard.type("burgerz")
+    press("Enter")
+    wait_until(lambda: get(desk, order[0]).topic == "burgerzaken")
+    press("i")
+    press("v")
+    wait_until(lambda: get(desk, order[0]).intent == "vraag")
+    press("y")
+    wait_until(lambda: actions(get(desk, order[0]))[-1] == "confirmed")
+    press("m")
+    page.keyboard.type("@Bert weet jij dit?")
+    press("Tab")
+    press("Enter")
+    wait_until(lambda: actions(get(desk, order[0]))[-1] == "noted")
+    assert get(desk, order[0]).history[-1]["mentions"] == ["Bert"]
+    press("Escape")
+    press("r")
+    page.keyboard.type("Dank, we kijken ernaar")
+    press("Control+Enter")
+    wait_until(lambda: get(desk, order[0]).state is State.RESOLVED)
+    press("Escape")
+    expect(page.locator("#total")).to_have_text("4")
+    current = page.locator("#pane").get_attribute("data-ticket")
+    press("s")
+    press("2")
+    wait_until(lambda: get(desk, current).snoozed_until)
+    expect(page.locator("#total")).to_have_text("3")
+    current = page.locator("#pane").get_attribute("data-ticket")
+    press("a")
+    page.keyboard.type("burgerzaken")
+    press("Enter")
+    wait_until(lambda: get(desk, current).team == "burgerzaken")
+    press("/")
+    page.keyboard.type("komt nergens voor")
+    expect(page.locator("#total")).to_have_text("0")
+    expect(page.locator("#nothing")).to_be_visible()
+    press("Control+a")
+    press("Delete")
+    expect(page.locator("#total")).to_have_text("2")
+    press("Escape")
+    press("Home")
+    press("x")
+    press("Shift+ArrowDown")
+    expect(page.locator("#bulk-count")).to_have_text("2")
+    press("Escape")
+    expect(page.locator("#bulk")).to_be_hidden()
+    press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    press("Escape")
+    press("Control+k")
+    page.keyboard.type("alle wachtrijen")
+    press("Enter")
+    page.wait_for_url(re.compile(r"/$"))
+
+
+def test_letters_can_be_switched_off(desk: Desk) -> None:
+    """Who dictates or has a tremor switches single letters off; arrows go on working."""
+    tickets = desk.server.fill(2, team=TEAM)
+    page = queue_page(desk)
+    page.keyboard.press("?")
+    page.locator("#keys-on").uncheck()
+    page.keyboard.press("Escape")
+    page.locator("#list").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#pane")).to_be_visible()
+    page.keyboard.press("c")
+    page.wait_for_timeout(300)
+    assert all(get(desk, ticket).claim is None for ticket in tickets)
+
+
+def test_two_agents_race_for_a_ticket(desk: Desk) -> None:
+    """One gets it; the other sees who has it, without a reload, and her click is taken back."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    anna, bert = queue_page(desk, "Anna"), queue_page(desk, "Bert")
+    for page in (anna, bert):
+        page.keyboard.press("j")
+        shown(page, ticket)
+    bert.route("**/events*", lambda route: route.abort())
+    anna.keyboard.press("c")
+    held(anna)
+    bert.keyboard.press("c")
+    expect(bert.locator("#toasts")).to_contain_text("Anna heeft dit ticket")
+    expect(bert.locator("#claim-state")).to_contain_text("bij Anna")
+    assert bert.locator("#pane[data-token]").count() == 0
+    assert get(desk, ticket).claim
+    anna.keyboard.press("u")
+    expect(bert.locator("#claim-state")).to_contain_text("Nog niet opgepakt")
+
+
+def test_a_colleagues_claim_shows_at_once(desk: Desk) -> None:
+    """The list and the open ticket follow what others do; focus and what is typed stay."""
+    ticket = desk.server.fill(2, team=TEAM)[0]
+    page = queue_page(desk)
+    page.goto(f"{desk.server.address}/teams/{TEAM}#{ticket}")
+    shown(page, ticket)
+    page.locator("#reply").fill("Half geschreven")
+    page.locator("#note").fill("ook dit")
+    page.locator("#reply").focus()
+    held_by = desk.server.queue.claim(
+        ticket, owner="Bert", seconds=300, now=now(), request="bert-1"
+    )
+    assert held_by.claim
+    expect(page.locator("#claim-state")).to_contain_text("bij Bert")
+    expect(page.locator(f"#row-{ticket.replace('.', chr(92) + '.')}")).to_contain_text("bij Bert")
+    assert page.evaluate("document.activeElement.id") == "reply"
+    assert page.locator("#reply").input_value() == "Half geschreven"
+    assert page.locator("#note").input_value() == "ook dit"
+    page.reload()
+    shown(page, ticket)
+    assert page.locator("#reply").input_value() == "Half geschreven"
+
+
+def test_an_expired_lease_is_shown_and_a_late_answer_refused(desk: Desk) -> None:
+    """A lease that ran out and went to a colleague: the answer is refused, and what was typed stays."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    held(page)
+    token = get(desk, ticket).claim
+    assert token
+    page.context.set_offline(True)
+    later = now()
+    desk.server.queue.release(ticket, token=token.token, now=later, request="weg")
+    desk.server.queue.claim(ticket, owner="Bert", seconds=300, now=later, request="bert")
+    page.locator("#reply").fill("Te laat")
+    page.keyboard.press("Control+Enter")
+    page.context.set_offline(False)
+    expect(page.locator("#toasts")).to_contain_text("Bert heeft dit ticket", timeout=30_000)
+    assert get(desk, ticket).state is State.OPEN
+    shown(page, ticket)
+    expect(page.locator("#claim-state")).to_contain_text("bij Bert")
+    assert page.locator("#reply").input_value() == "Te laat"
+
+
+def test_an_open_ticket_keeps_its_lease(desk: Desk) -> None:
+    """While it is open the lease is renewed by itself."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    shown(page, ticket)
+    desk.server.queue.claim(ticket, owner="Anna", seconds=12, now=now(), request="kort")
+    held(page)
+    first = get(desk, ticket).claim
+    assert first
+    wait_until(lambda: (kept := get(desk, ticket).claim) and kept.until > first.until, seconds=20)
+    kept = get(desk, ticket).claim
+    assert kept
+    assert kept.token == first.token
+
+
+def test_no_click_is_lost_with_the_connection(desk: Desk) -> None:
+    """A server that is killed: the banner tells, what was done is sent once it is back, once."""
+    tickets = desk.server.fill(3, team=TEAM)
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    expect(page.locator("#pane")).to_be_visible()
+    ticket = page.locator("#pane").get_attribute("data-ticket")
+    desk.server.program.kill()
+    page.keyboard.press("4")
+    expect(page.locator("#offline")).to_be_visible()
+    expect(page.locator("#waiting")).to_contain_text("1")
+    desk.server.queue.claim(tickets[-1], owner="Bert", seconds=300, now=now(), request="x")
+    desk.server.start()
+    wait_until(lambda: get(desk, ticket).urgency is Urgency.LAAG, seconds=40)
+    expect(page.locator("#offline")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#list")).to_contain_text("bij Bert", timeout=20_000)
+    assert actions(get(desk, ticket)) == ["corrected"]
+
+
+def test_a_click_survives_a_reload(desk: Desk) -> None:
+    """What was not answered when the page was left is sent by the next page of the tab."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    shown(page, ticket)
+    page.route("**/correct*", lambda route: route.abort())
+    page.keyboard.press("4")
+    expect(page.locator("#waiting")).to_contain_text("1")
+    page.unroute("**/correct*")
+    page.reload()
+    wait_until(lambda: get(desk, ticket).urgency is Urgency.LAAG)
+    assert actions(get(desk, ticket)) == ["corrected"]
+
+
+def test_an_answer_whose_reply_is_lost_happens_once(desk: Desk) -> None:
+    """The request arrives, its answer does not: the same key again, and one event."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    shown(page, ticket)
+    lost: list[int] = []
+
+    def lose(route: Any) -> None:
+        if not lost:
+            lost.append(route.fetch().status)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/confirm*", lose)
+    page.keyboard.press("y")
+    expect(page.locator("#toasts")).to_contain_text("Bevestigd")
+    assert lost == [200]
+    assert actions(get(desk, ticket)) == ["confirmed"]
+
+
+def test_one_answer_for_many(desk: Desk) -> None:
+    """All in a filter get one answer; a colleague's ticket stays hers; undo opens the rest again."""
+    tickets = desk.server.fill(120, team=TEAM, text="Stroom uit in de Kerkstraat")
+    other = desk.server.fill(2, prefix="anders", team=TEAM, text="Iets heel anders")
+    desk.server.queue.claim(tickets[7], owner="Bert", seconds=300, now=now(), request="b")
+    page = queue_page(desk)
+    page.locator("#q").fill("stroom kerkstraat")
+    expect(page.locator("#total")).to_have_text("120")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.locator("#bulk-all").click()
+    expect(page.locator("#bulk-count")).to_have_text("120")
+    page.locator("#bulk-answer").click()
+    page.locator("#bulk-reply").fill("De stroom is er om 12 uur weer.")
+    page.locator("#bulk-send").click()
+    expect(page.locator("#toasts")).to_contain_text("119 gelukt, 1 niet", timeout=40_000)
+    assert get(desk, tickets[7]).state is State.OPEN
+    done = get(desk, tickets[8])
+    assert (done.state, done.history[-1]["reply"]) == (
+        State.RESOLVED,
+        "De stroom is er om 12 uur weer.",
+    )
+    assert all(get(desk, ticket).state is State.OPEN for ticket in other)
+    expect(page.locator("#total")).to_have_text("1")
+    page.keyboard.press("z")
+    wait_until(lambda: all(get(desk, ticket).state is State.OPEN for ticket in tickets), seconds=40)
+
+
+def test_filters_and_saved_views(desk: Desk) -> None:
+    """Filters see the whole queue, stand in the address, and can be kept under a name."""
+    desk.server.fill(30, prefix="n", team=TEAM)
+    desk.server.fill(4, prefix="h", team=TEAM, urgency=Urgency.HOOG, channel="facebook")
+    page = queue_page(desk)
+    page.locator("#filters-open").click()
+    page.locator("select[name=urgency]").select_option("hoog")
+    expect(page.locator("#total")).to_have_text("4")
+    expect(page.locator(".line")).to_have_count(4)
+    assert "urgency=hoog" in page.url
+    page.once("dialog", lambda dialog: dialog.accept("Haast"))
+    page.locator("#view-save").click()
+    page.locator("#filters-clear").click()
+    expect(page.locator("#total")).to_have_text("34")
+    page.reload()
+    page.locator("#filters-open").click()
+    page.locator("#views").select_option("Haast")
+    expect(page.locator("#total")).to_have_text("4")
+
+
+def test_the_board_follows_and_tells_of_critical_tickets(desk: Desk) -> None:
+    """New tickets show without a reload; a critical one is said politely; focus stays."""
+    page = desk.person("Anna")
+    row = page.locator("tr", has_text="Beheer openbare ruimte")
+    row.get_by_role("link").focus()
+    before = page.evaluate("document.activeElement.id")
+    desk.server.fill(2, prefix="k", team=TEAM, urgency=Urgency.KRITIEK)
+    expect(row.locator(".count.kritiek")).to_have_text("2")
+    expect(page.locator("#announce")).to_have_text("2 nieuwe kritieke berichten")
+    assert page.evaluate("document.activeElement.id") == before
+    desk.server.queue.claim_next(
+        desk.server.org, TEAM, owner="Bert", seconds=60, now=now(), request="b"
+    )
+    expect(row.locator(".people")).to_have_text("Bert")
+
+
+def test_on_a_phone(desk: Desk) -> None:
+    """At 320 pixels: one pane at a time, nothing to scroll sideways, back leads to the list."""
+    desk.server.fill(3, team=TEAM, text="Een lang bericht " * 30)
+    page = queue_page(desk, viewport={"width": 320, "height": 640}, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    expect(page.locator("#reader")).to_be_hidden()
+    page.locator(".line").first.tap()
+    expect(page.locator("#pane")).to_be_visible()
+    expect(page.locator("#list")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert not violations(page)
+    page.go_back()
+    expect(page.locator("#list")).to_be_visible()
+
+
+def test_a_reader_may_look_and_a_stranger_may_not(desk: Desk) -> None:
+    """Who may only read gets no buttons to act with; who works elsewhere does not see the queue."""
+    desk.server.fill(1, team=TEAM)
+    page = queue_page(desk, "Lea", role=Role.LEZER)
+    page.keyboard.press("j")
+    expect(page.locator("#pane")).to_be_visible()
+    assert page.locator("[data-act=claim]").count() == 0
+    other = desk.person("Piet", f"/teams/{TEAM}", teams=frozenset({"burgerzaken"}))
+    expect(other.get_by_role("alert")).to_contain_text("niet voor dit team")
+
+
+XSS = [
+    "<script>document.title='kwaad'</script>",
+    "<img src=x onerror=\"document.title='kwaad'\">",
+    "</textarea></script><svg onload=document.title='kwaad'>",
+    '"><iframe srcdoc="<script>parent.document.title=\'kwaad\'</script>">',
+    "{{7*7}} ${7*7} <%= 7*7 %> {% raw %}",
+    "javascript:document.title='kwaad'",
+    "]]></x><!--<script>document.title='kwaad'//-->",
+    "' autofocus onfocus=document.title='kwaad' x='",
+]
+
+
+@pytest.mark.parametrize("where", ["text", "name", "link"])
+def test_nothing_that_a_citizen_sends_is_run(desk: Desk, where: str) -> None:
+    """Script in a text, name, link, note or answer stays text on every page."""
+    from triage.post import Author  # noqa: PLC0415 - only here
+
+    for number, evil in enumerate(XSS):
+        fields: dict[str, Any] = {"text": "gewoon"}
+        if where == "text":
+            fields["text"] = evil
+        elif where == "name":
+            fields["author"] = Author(id=evil[:200], name=evil[:200])
+        else:
+            fields |= {"url": evil, "attachments": (evil, f"https://goed.example/{evil}")}
+        ticket = desk.server.fill(1, prefix=f"x{number}", team=TEAM, **fields)[0]
+        held_by = desk.server.queue.claim(
+            ticket, owner="Anna", seconds=300, now=now(), request=f"c{number}"
+        )
+        desk.server.queue.note(ticket, evil, by=evil[:60], now=now(), request=f"n{number}")
+        assert held_by.claim
+    page = queue_page(desk)
+    page.evaluate("document.title = 'goed'")
+    for _ in XSS:
+        page.keyboard.press("j")
+        page.wait_for_timeout(150)
+    tickets = page.evaluate("[...document.querySelectorAll('.line')].map((l) => l.dataset.id)")
+    assert page.title() == "goed"
+    assert page.locator("iframe, .line img, .pane img, .pane script").count() == 0
+    for ticket in tickets[:3]:
+        page.goto(f"{desk.server.address}/tickets/{ticket}")
+        assert "kwaad" not in page.title()
+        hrefs = page.evaluate("[...document.querySelectorAll('a')].map((a) => a.protocol)")
+        assert set(hrefs) <= {"http:", "https:"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_barrier_on_any_page(desk: Desk, scheme: str) -> None:
+    """axe-core finds no violation of WCAG 2.2 AA, light and dark, with dialogs open too."""
+    for urgency in Urgency:
+        desk.server.fill(3, prefix=urgency, team=TEAM, urgency=urgency, minutes=-5)
+    ticket = desk.server.queue.list(desk.server.org, TEAM, now=now())[0].id
+    desk.server.queue.correct(
+        ticket,
+        Change(topic="overig", note="zo"),
+        token=None,
+        by="Bert",
+        now=now(),
+        request="r",
+    )
+    page = desk.person("Anna", color_scheme=scheme, role=Role.TEAMLEIDER)
+    found = violations(page)
+    for path in ("/sturing", "/api/docs", f"/tickets/{ticket}", "/bestaat-niet", "/aanmelden"):
+        page.goto(desk.server.address + path)
+        found += violations(page)
+    page.goto(f"{desk.server.address}/teams/{TEAM}")
+    page.wait_for_function("globalThis.desk !== undefined")
+    page.locator("#list").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    held(page)
+    page.locator("#filters-open").click()
+    page.evaluate(
+        "for (const part of document.querySelectorAll('#reader details')) part.open = true"
+    )
+    expect(page.locator(".loaded").last).not_to_contain_text("Even laden")
+    found += violations(page)
+    for keys in ("Control+k", "?", "t"):
+        page.locator("#list").focus()
+        page.keyboard.press(keys)
+        expect(page.locator("dialog[open]")).to_be_visible()
+        found += violations(page)
+        page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    page.locator("#bulk-answer").click()
+    found += violations(page)
+    assert found == []
+
+
+def test_it_works_at_twice_the_size(desk: Desk) -> None:
+    """At 200% (half the width and height) all is there and nothing hides behind something else."""
+    desk.server.fill(3, team=TEAM)
+    page = queue_page(desk, viewport={"width": 683, "height": 410})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 683
+    page.locator(".line").first.click()
+    page.locator("#resolve").scroll_into_view_if_needed()
+    expect(page.locator("#resolve")).to_be_in_viewport()
+
+
+def test_ten_thousand_tickets(desk: Desk) -> None:
+    """A long queue holds few elements, scrolls to its end, and the next ticket comes at a key."""
+    desk.server.fill(10_000, team=TEAM)
+    page = queue_page(desk)
+    expect(page.locator("#total")).to_have_text("10.000")
+    assert page.locator(".line").count() < 60
+    page.keyboard.press("End")
+    last = page.locator('.line[aria-posinset="10000"]')
+    expect(last).to_be_visible()
+    expect(last).to_have_attribute("data-id", re.compile("."))
+    page.keyboard.press("Home")
+    page.wait_for_timeout(1000)
+    taken = []
+    for _ in range(10):
+        before = page.locator("#pane").get_attribute("data-ticket")
+        start = time.perf_counter()
+        page.keyboard.press("j")
+        expect(page.locator("#pane")).not_to_have_attribute("data-ticket", before or "")
+        taken.append(time.perf_counter() - start)
+        page.wait_for_timeout(150)
+    assert sorted(taken)[5] < 1.0, taken

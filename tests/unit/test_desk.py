@@ -1,0 +1,218 @@
+"""The parts of the desk that need no browser: texts, canned answers, filters, lists, counts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import string
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.plugins.queue_stores import NOW, Store, minutes, request
+from triage.errors import Refused
+from triage.queue import Change, Queue
+from triage.ticket import Urgency
+from triage.web.desk.activity import Activity
+from triage.web.desk.answers import load_answers, offered
+from triage.web.desk.forecast import agents_needed, expected
+from triage.web.desk.lists import Lists
+from triage.web.desk.rows import Filter, row_of
+from triage.web.desk.show import marked, safe_link
+from triage.web.desk.texts import LANGUAGES, texts
+from triage.web.threads import Pool
+
+WEB: Final = Path(__file__).resolve().parents[2] / "triage" / "web"
+TEAM: Final = "openbare-ruimte"
+Put = Callable[..., Any]
+
+
+def test_every_text_is_there_in_every_language() -> None:
+    """Each has all languages and the same variables in them, and each that is used is there."""
+    catalogues = [texts(language) for language in LANGUAGES]
+    first = catalogues[0]._texts
+    for other in catalogues[1:]:
+        assert other._texts.keys() == first.keys()
+        for key, text in other._texts.items():
+            assert _variables(text) == _variables(first[key]), key
+            assert text.strip(), key
+    pages = "".join(path.read_text() for path in (WEB / "templates").glob("*.html"))
+    used = set(re.findall(r"\bt\('([\w.-]+)'", pages))
+    scripts = "".join(path.read_text() for path in (WEB / "static" / "desk").glob("*.js"))
+    used |= {f"js.{key}" for key in re.findall(r"\bt\(\"(\w+)\"", scripts)}
+    used |= {f"js.{key}" for key in re.findall(r"\"(cmd_\w+)\"", scripts)}
+    assert len(used) > 150
+    assert used <= first.keys(), used - first.keys()
+
+
+def _variables(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_canned_answers_are_checked_and_ranked(tmp_path: Path) -> None:
+    """The best fitting first; a wrong variable, key or place in the file is refused by name."""
+    ranked = offered(load_answers(None), org="gemeente", topic="groen-water", intent="melding")
+    assert ranked[0][0].key == "groen-gemeld"
+    assert ranked[-1][1] is False
+    file = tmp_path / "antwoorden.toml"
+    good = '[[answer]]\nkey = "a"\ntitle = "A"\ntext = "Dag {naam}"\n'
+    for bad in (
+        good.replace("{naam}", "{onbekend}"),
+        good.replace("{naam}", "{naam.__class__}"),
+        good.replace("{naam}", "{"),
+        good + 'topics = ["bestaat-niet"]\n',
+        good + good,
+        good.replace("title", "titel"),
+        "x = 1",
+        "[[answer",
+    ):
+        file.write_text(bad)
+        with pytest.raises(Refused):
+            load_answers(file)
+    file.write_text(good)
+    assert load_answers(file)[0].filled({"naam": "{kwaad}"}) == "Dag {kwaad}"
+    with pytest.raises(Refused):
+        load_answers(tmp_path / "nergens")
+
+
+def test_marked_pieces_join_to_the_text() -> None:
+    """Words are marked wherever they stand whole, also with signs of regular expressions in them."""
+    reasons = [{"token": "c++", "weight": 1}, {"token": "gas lucht", "weight": -2.0}]
+    text = "Gas  lucht? c++ (gas luchtig) <b>C++</b>"
+    pieces = marked(text, reasons)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece, weight in pieces if weight is not None] == ["Gas  lucht", "c++", "C++"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "data:text/html,x", "//x", "https://", "http:\n//x", "ht tp://x"],
+)
+def test_no_address_but_of_the_web_becomes_a_link(address: str) -> None:
+    """Anything else stays text."""
+    assert safe_link(address) == ""
+
+
+def test_a_filter_keeps_what_is_asked(store: Store, queue: Queue, put: Put) -> None:
+    """Each field narrows; what is set aside shows only when asked for."""
+    put(
+        store.entry("a", "Boom om in de Kerkstraat", urgency=Urgency.HOOG),
+        store.entry("b", "Vraag over afval", topic="afval-schoon"),
+    )
+    queue.snooze(
+        store.id("b"), until=NOW + minutes(9), token=None, by="x", now=NOW, request=request()
+    )
+    rows = [row_of(ticket) for ticket in queue.list(store.org, TEAM, now=NOW)]
+
+    def kept(at: datetime = NOW, **asked: Any) -> list[str]:
+        return [row.id for row in rows if Filter(**asked).keeps(row, "ans", at)]
+
+    assert kept() == [store.id("a")]
+    assert kept(show="uitgesteld") == [store.id("b")]
+    assert kept(NOW + minutes(10)) == [store.id("a"), store.id("b")]
+    assert kept(NOW + minutes(10), topic="afval-schoon") == [store.id("b")]
+    assert kept(q="KERKSTRAAT boom") == [store.id("a")]
+    assert kept(q="jan jansen") == [store.id("a")]
+    assert kept(urgency="laag") == []
+    assert kept(show="mijn") == []
+    asked = Filter(q="x", unsure=True)
+    assert Filter.read({**asked.parameters(), "onbekend": "1"}) == asked
+
+
+def test_a_list_follows_its_queue(store: Store, queue: Queue, put: Put) -> None:
+    """Whatever happens to tickets, what is listed is what the store would list."""
+    lists = Lists(queue, Pool(4))
+    cursor = ""
+
+    async def look() -> None:
+        nonlocal cursor
+        events = queue.events(store.org, cursor)
+        cursor = events[-1].cursor if events else cursor
+        lists.note(store.org, events)
+        for team in (TEAM, "wijkteam"):
+            rows = await lists.rows(store.org, team, now=NOW, fresh=True)
+            stands = queue.list(store.org, team, now=NOW)
+            assert [(row.id, row.version) for row in rows] == [(t.id, t.version) for t in stands]
+
+    async def play() -> None:
+        put(*(store.entry(f"p{n}", due=NOW + minutes(n)) for n in range(30)))
+        await look()
+        change = Change(urgency=Urgency.KRITIEK, due_at=NOW + minutes(99))
+        queue.correct(store.id("p9"), change, token=None, by="a", now=NOW, request=request())
+        queue.reassign(
+            store.id("p3"), Change(team="wijkteam"), token=None, by="a", now=NOW, request=request()
+        )
+        held = queue.claim(store.id("p5"), owner="a", seconds=9, now=NOW, request=request())
+        assert held.claim
+        await look()
+        done = queue.resolve(
+            store.id("p5"),
+            Change(outcome="x"),
+            token=held.claim.token,
+            by="a",
+            now=NOW,
+            request=request(),
+        )
+        lists.changed(done)
+        assert done.id not in {r.id for r in await lists.rows(store.org, TEAM, now=NOW)}
+        await look()
+        queue.undo(store.id("p5"), by="a", now=NOW, request=request())
+        put(*(store.entry(f"n{n}", due=NOW + minutes(n / 7)) for n in range(40)))
+        await look()
+
+    asyncio.run(play())
+
+
+def test_activity_counts_each_event_once() -> None:
+    """Arrivals, answers in time and late, handle time and corrections; an undoing takes back."""
+    activity = Activity()
+    at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def event(number: int, kind: str, minute: float, **more: Any) -> dict[str, Any]:
+        return {
+            "id": f"e{number}",
+            "type": kind,
+            "ticket": "o.t1",
+            "team": TEAM,
+            "topic": "wonen",
+            "state": "open",
+            "due_at": (at + timedelta(minutes=30)).isoformat(),
+            "at": (at + timedelta(minutes=minute)).isoformat(),
+            **more,
+        }
+
+    events = [
+        event(1, "created", 0),
+        event(2, "claimed", 5, by="ans"),
+        event(3, "corrected", 6, by="ans", before={"topic": "overig"}),
+        event(4, "resolved", 9, by="ans", state="resolved"),
+        event(5, "resolved", 40, by="bob", state="resolved"),
+    ]
+    activity.note("o", events)
+    activity.note("o", events)
+    tally = activity.hours("o", since=at)[TEAM, at]
+    assert (tally.arrived, tally.handled, tally.met, tally.missed) == (1, 2, 1, 1)
+    assert (tally.measured, tally.seconds) == (1, 240.0)
+    assert activity.corrections("o") == [("overig", "wonen", 1)]
+    busy = activity.of("o", now=at + timedelta(minutes=41))
+    assert (busy.arrived[TEAM], busy.handled[TEAM]) == (1, 2)
+    assert busy.people == {TEAM: ["bob"]}
+    back = event(6, "undone", 41, by="ans", topic="overig", before={"topic": "wonen"})
+    activity.note("o", [back])
+    assert activity.corrections("o") == [("overig", "wonen", 0)]
+
+
+def test_a_forecast_learns_from_earlier_days() -> None:
+    """The same hour of earlier days counts; without them the last hour does."""
+    nine = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
+    hours = {
+        nine - timedelta(days=1): 10,
+        nine - timedelta(days=2): 20,
+        nine - timedelta(hours=1): 4,
+    }
+    coming = expected(hours, nine, 2)
+    assert [count for _, count in coming] == [15.0, 4.0]
+    assert agents_needed(200, 240, target=60) > agents_needed(200, 240, target=3600) >= 14

@@ -1,0 +1,159 @@
+"""One ticket on the screen: to read, to decide on, and what is near it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+
+from triage.profiles import TOPICS
+from triage.ticket import Ticket
+from triage.web.audit import audit, audit_list
+from triage.web.background import clock
+from triage.web.desk.answers import offered
+from triage.web.desk.rows import Row, row_of
+from triage.web.desk.screen import ATicketScreen, Screen
+from triage.web.identity import Scope, check_team, needs
+from triage.web.queues import TicketPath, name_of
+
+router: Final = APIRouter(
+    include_in_schema=False,
+    default_response_class=HTMLResponse,
+    dependencies=[Depends(needs(Scope.TICKETS_READ))],
+)
+
+#: Tickets of the same author or place that are shown, at most.
+NEAR_LIMIT: Final = 20
+
+
+@router.get("/tickets/{ticket}")
+async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
+    """Show one ticket on a page of its own."""
+    found = await _seen(screen, ticket, "ticket.view")
+    context = _context(screen, found, clock())
+    settings = screen.settings(page="ticket", team=found.team, ticket=found.id)
+    return screen.page("ticket.html", settings=settings, **context)
+
+
+@router.get("/tickets/{ticket}/pane")
+async def pane(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
+    """Show one ticket as a part of the queue's page."""
+    found = await _seen(screen, ticket, "ticket.view")
+    return screen.page("_pane.html", **_context(screen, found, clock()))
+
+
+@router.get("/tickets/{ticket}/author")
+async def same_author(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
+    """Show other open tickets of the same author."""
+    found = row_of(await _seen(screen, ticket, "author.view"))
+    rows = [
+        row
+        for row in await _all_rows(screen)
+        if row.author_id and row.author_id == found.author_id and row.id != found.id
+    ]
+    return await _near(screen, rows)
+
+
+@router.get("/tickets/{ticket}/place")
+async def same_place(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
+    """Show other open tickets about the same place."""
+    found = row_of(await _seen(screen, ticket, "place.view"))
+    street = _street(found.place)
+    rows = [
+        row
+        for row in await _all_rows(screen)
+        if street and _street(row.place) == street and row.id != found.id
+    ]
+    return await _near(screen, rows)
+
+
+def _street(place: str) -> str:
+    """Give a place without its house number.
+
+    >>> _street("Kerkstraat 12, 1234AB")
+    'kerkstraat'
+    """
+    return place.partition(",")[0].rstrip("0123456789 -").casefold()
+
+
+async def _near(screen: Screen, rows: list[Row]) -> HTMLResponse:
+    rows.sort(key=lambda row: row.created_at, reverse=True)
+    await audit_list(screen.request, (row.id for row in rows[:NEAR_LIMIT]))
+    return screen.page("_near.html", rows=rows[:NEAR_LIMIT], more=max(0, len(rows) - NEAR_LIMIT))
+
+
+async def _all_rows(screen: Screen) -> list[Row]:
+    org, now = screen.profile.org, clock()
+    return [
+        row
+        for team in screen.profile.teams
+        if screen.me.may_work(org, team)
+        for row in await screen.service.lists.rows(org, team, now=now)
+    ]
+
+
+async def _seen(screen: Screen, ticket: str, what: str) -> Ticket:
+    """Read a ticket for who may see it; what was looked at is in the record."""
+    found = await screen.service.pools.desk(screen.service.queue.get, ticket, now=clock())
+    check_team(screen.me, found.org, found.team)
+    await audit(screen.request, what, ticket)
+    return found
+
+
+def _context(screen: Screen, ticket: Ticket, now: datetime) -> Mapping[str, Any]:
+    row = row_of(ticket)
+    mine = ticket.claim is not None and ticket.claim.owner == screen.me.name
+    said = ticket.assessment
+    best = [topic["key"] for topic in said["topics"] if topic["key"] in TOPICS][:3]
+    values = _values(screen, ticket, row, now)
+    answers = offered(
+        screen.service.answers, org=ticket.org, topic=ticket.topic, intent=ticket.intent
+    )
+    return {
+        "ticket": ticket,
+        "post": _POST | dict(ticket.post),
+        "history": [_ITEM | dict(item) for item in ticket.history],
+        "row": row,
+        "now": now,
+        "mine": mine,
+        "token": ticket.claim.token if mine and ticket.claim else None,
+        "team_name": name_of(screen.profile, ticket.team),
+        "said": {"safety_rule": None, "abstained": False} | dict(said),
+        "best": best,
+        "reasons": said.get("reasons") or (),
+        "bundle": {"variants": (), "authors": 0, "count": row.count}
+        | dict(getattr(ticket, "bundle", None) or {}),
+        "answers": [(answer, answer.filled(values), fits) for answer, fits in answers],
+        "signalen": screen.service.config.signalen_url,
+    }
+
+
+#: What a post and an item of history may lack; templates refuse what is not there.
+_POST: Final[dict[str, Any]] = {
+    "text": "",
+    "author": None,
+    "in_reply_to": None,
+    "url": None,
+    "attachments": (),
+}
+_ITEM: Final[dict[str, Any]] = dict.fromkeys(
+    ("by", "outcome", "note", "reply", "link", "text", "until")
+)
+
+
+def _values(screen: Screen, ticket: Ticket, row: Row, now: datetime) -> Mapping[str, str]:
+    """Give what the variables of canned answers become for this ticket."""
+    there = now.astimezone(screen.profile.timezone)
+    return {
+        "naam": row.author.removeprefix("@"),
+        "onderwerp": screen.t.of("topic", ticket.topic).lower(),
+        "organisatie": screen.profile.name,
+        "team": name_of(screen.profile, ticket.team),
+        "medewerker": screen.me.name,
+        "plaats": row.place,
+        "datum": f"{there.day}-{there.month}-{there.year}",
+        "kenmerk": ticket.id.partition(".")[2],
+    }

@@ -1,0 +1,243 @@
+// What a person does to tickets: shown at once, sent until answered, taken back when refused.
+
+import { $, settings, t, toast } from "./dom.js";
+import { act, Refusal } from "./net.js";
+
+const UNDO_MS = 10_000;
+
+export class Actions {
+  constructor(pane, list) {
+    this.pane = pane;
+    this.list = list; // null on a ticket's own page
+    this.last = null; // what can be taken back, and until when
+    this.busy = new Map(); // by ticket: what is under way
+    this.tokens = new Map(); // of claims, also of tickets that are no longer on the screen
+    this.under = new Set(); // what is under way, word for word: a key pressed twice means it once
+  }
+
+  // -- leases -------------------------------------------------------------------------------------
+
+  async claim(id = this.pane.id) {
+    if (!id || this.pane.token !== null && id === this.pane.id) return;
+    await this.run(id, "claim", {}, { said: t("claimed"), undo: false });
+  }
+
+  async claimNext() {
+    const team = settings.team;
+    if (!team || !settings.acts) return;
+    try {
+      const found = await act(`/api/v1/queues/${team}/claim`, {});
+      if (!found.ticket) {
+        toast(t("nothing_next"));
+        return;
+      }
+      this.pane.forget(found.ticket.id);
+      await this.list?.read();
+      this.list?.point(found.ticket.id);
+      if (this.list && this.list.cursor.at >= 0) this.list.reveal(this.list.cursor.at);
+      await this.pane.open(found.ticket.id, { focus: true });
+      toast(t("claimed"), { ms: 3_000 });
+    } catch (error) {
+      this.refused(error);
+    }
+  }
+
+  async release() {
+    if (this.pane.token === null) return;
+    await this.run(this.pane.id, "release", { token: this.pane.token }, { said: t("released"), undo: false });
+  }
+
+  // -- decisions ----------------------------------------------------------------------------------
+
+  async correct(what, key) {
+    const { pane } = this.pane;
+    if (!pane || pane.dataset.state !== "open" || pane.dataset[what] === key) return;
+    const names = { topic: settings.topics, intent: settings.intents, urgency: settings.urgencies }[what];
+    pane.dataset[what] = key;
+    for (const chip of pane.querySelectorAll(`.chip[data-${what}]`)) chip.setAttribute("aria-pressed", String(chip.dataset[what] === key));
+    await this.run(this.pane.id, "correct", { [what]: key, ...this.right() }, { said: t("corrected", { what: names[key] }) });
+  }
+
+  async confirm() {
+    if (this.isOpen()) await this.run(this.pane.id, "confirm", this.right(), { said: t("confirmed") });
+  }
+
+  async reassign(team) {
+    if (this.isOpen()) await this.run(this.pane.id, "reassign", { team, ...this.right() }, { said: t("reassigned", { what: settings.teams[team] }), leaves: team !== settings.team });
+  }
+
+  async escalate() {
+    if (this.isOpen()) await this.run(this.pane.id, "escalate", this.right(), { said: t("escalated") });
+  }
+
+  async snooze(seconds, what) {
+    if (this.isOpen()) await this.run(this.pane.id, "snooze", { seconds, ...this.right() }, { said: t("snoozed", { what }), leaves: true });
+  }
+
+  async reopen() {
+    if (this.pane.id) await this.run(this.pane.id, "reopen", {}, { said: t("reopened") });
+  }
+
+  async note() {
+    const field = $("note");
+    const note = field.value.trim();
+    if (!note) return;
+    field.value = "";
+    this.pane.keepDraft();
+    const done = await this.run(this.pane.id, "note", { note }, { said: t("noted"), undo: false });
+    if (!done && $("note")) $("note").value = note;
+  }
+
+  async signalen() {
+    if (!this.isOpen()) return;
+    let place = this.pane.pane.dataset.place ?? "";
+    if (!place) place = prompt(t("signalen_place")) ?? "";
+    if (!place.trim()) return;
+    await this.run(this.pane.id, "signalen", { place: place.trim(), ...this.right() }, { said: t("signalen"), leaves: true, undo: false });
+  }
+
+  // Closes a ticket with what was answered; claims it first where nobody has it.
+  async resolve() {
+    if (!this.isOpen()) return;
+    const outcome = $("outcome").value;
+    const [reply, link] = [$("reply").value.trim(), $("link").value.trim()];
+    if (link && !$("link").reportValidity()) return;
+    if (outcome === "beantwoord" && !reply && !link) {
+      toast(t("reply_needed"), { error: true });
+      $("reply").focus();
+      return;
+    }
+    const id = this.pane.id;
+    const body = { outcome, token: this.pane.token, ...(reply && { reply }), ...(link && { link }) };
+    const what = settings.outcomes[outcome] ?? outcome;
+    const before = async () => { body.token ??= await this.take(id); };
+    const done = await this.run(id, "resolve", body, { said: t("resolved", { what }), leaves: true, before });
+    if (done) this.pane.dropDraft(id);
+  }
+
+  async take(id) {
+    const found = await act(`/api/v1/tickets/${id}/claim`, {});
+    this.tokens.set(id, found.claim.token);
+    return found.claim.token;
+  }
+
+  // -- taking back --------------------------------------------------------------------------------
+
+  async undo() {
+    await this.running; // what is to be taken back may not have been answered yet
+    const last = this.last;
+    if (!last || Date.now() > last.until) {
+      toast(t("nothing_undo"), { ms: 3_000 });
+      return;
+    }
+    this.last = null;
+    last.gone();
+    try {
+      if (last.tickets.length === 1) await act(`/api/v1/tickets/${last.tickets[0]}/undo`, {});
+      else await inParts(last.tickets, (tickets) => act("/api/v1/tickets/bulk", { action: "undo", tickets }));
+      toast(t("undone"), { ms: 4_000 });
+    } catch (error) {
+      this.refused(error);
+    }
+    await this.list?.read();
+    if (last.tickets.length === 1) {
+      const [id] = last.tickets;
+      this.pane.forget(id);
+      this.list?.point(id);
+      if (this.pane.id === id) await this.pane.again();
+      else await this.pane.open(id);
+    }
+  }
+
+  offer(tickets, said) {
+    this.last?.gone();
+    const gone = toast(said, { action: { label: t("undo"), key: "z", run: () => this.undo() }, ms: UNDO_MS });
+    this.last = { tickets, until: Date.now() + UNDO_MS, gone };
+  }
+
+  // -- the common way -----------------------------------------------------------------------------
+
+  // One thing after the other for one ticket; nothing that was asked for is dropped.
+  run(id, action, body, options) {
+    const asked = JSON.stringify([id, action, body]);
+    if (!settings.acts || !id || this.under.has(asked)) return false;
+    this.under.add(asked);
+    const done = this.does(id, action, body, options, this.busy.get(id)).finally(() => {
+      this.under.delete(asked);
+      if (this.busy.get(id) === done) this.busy.delete(id);
+    });
+    this.busy.set(id, done);
+    this.running = done;
+    return done;
+  }
+
+  async does(id, action, body, { said, undo = true, leaves = false, before = null }, earlier) {
+    this.list?.mark(id, true);
+    const moved = leaves && this.list && this.pane.id === id ? this.list.follow() : null;
+    await earlier;
+    if (action !== "claim" && this.tokens.has(id) && !body.token) body.token = this.tokens.get(id);
+    let done = false;
+    try {
+      await before?.();
+      const answer = await act(`/api/v1/tickets/${id}/${action}`, action === "note" || action === "reopen" ? without(body) : body);
+      done = true;
+      this.remember(id, action, answer, leaves);
+      if (undo) this.offer([id], said);
+      else toast(said, { ms: 4_000 });
+    } catch (error) {
+      this.tokens.delete(id);
+      this.refused(error);
+    } finally {
+      this.list?.mark(id, false);
+    }
+    await moved;
+    this.pane.forget(id);
+    this.list?.refresh();
+    if (this.pane.id === id) await this.pane.again();
+    else if (!done && leaves) await this.back(id);
+    return done;
+  }
+
+  remember(id, action, answer, leaves) {
+    if (action === "claim") this.tokens.set(id, answer.claim.token);
+    else if (leaves || action === "release" || !answer.claim) this.tokens.delete(id);
+    if (this.tokens.size > 200) this.tokens.delete(this.tokens.keys().next().value);
+  }
+
+  // Shows again what could not be done.
+  async back(id) {
+    await this.list?.read();
+    this.list?.point(id);
+    await this.pane.open(id);
+  }
+
+  refused(error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.holder) toast(t("conflict", { who: error.holder }), { error: true });
+    else toast(t("failed", { why: error.message }), { error: true });
+  }
+
+  right() {
+    return this.pane.token === null ? {} : { token: this.pane.token };
+  }
+
+  isOpen() {
+    return settings.acts && this.pane.pane?.dataset.state === "open";
+  }
+}
+
+function without({ token: _token, ...rest }) {
+  return rest;
+}
+
+export const PART = 100;
+
+export async function inParts(tickets, send, told = () => {}) {
+  const results = [];
+  for (let at = 0; at < tickets.length; at += PART) {
+    told(at);
+    const answer = await send(tickets.slice(at, at + PART));
+    results.push(...answer.results);
+  }
+  return results;
+}

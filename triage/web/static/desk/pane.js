@@ -1,0 +1,204 @@
+// The reader: one ticket, kept up to date while it is open, with what is being written kept too.
+
+import { $, now, parsed, phone, settings, t, toast } from "./dom.js";
+import { tick } from "./live.js";
+import { act, address, bus, get, Refusal } from "./net.js";
+
+const KEPT = 8; // panes read ahead
+const DRAFTS = "triage.drafts";
+const FIELDS = ["reply", "link", "outcome", "note"];
+
+export class Pane extends EventTarget {
+  constructor(box) {
+    super();
+    this.box = box;
+    this.ahead = new Map();
+    this.wanted = "";
+    if (this.pane) this.ready();
+    bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
+    bus.addEventListener("resync", () => { this.ahead.clear(); this.again(true); });
+    box.addEventListener("input", () => this.keepDraft());
+    box.addEventListener("toggle", (event) => load(event.target), true);
+    setInterval(() => this.renew(), 5_000);
+  }
+
+  get pane() { return $("pane"); }
+
+  get id() { return this.pane?.dataset.ticket ?? ""; }
+
+  get token() {
+    const token = this.pane?.dataset.token;
+    return token ? Number(token) : null;
+  }
+
+  // Shows a ticket; of two asked for shortly after each other, the last.
+  async open(id, { focus = false } = {}) {
+    this.wanted = id;
+    if (this.id !== id) {
+      this.opening = this.show(id, this.ahead.get(id) ?? this.fetch(id));
+      await this.opening;
+    }
+    if (phone()) document.body.classList.add("reading");
+    if (focus || phone()) this.box.focus({ preventScroll: false });
+  }
+
+  // Returns when the ticket that was asked for last is there: keys come faster than tickets.
+  settled() { return this.opening; }
+
+  async show(id, coming) {
+    let html;
+    try {
+      html = await coming;
+    } catch (error) {
+      if (error instanceof Refusal && this.wanted === id) toast(t("gone"), { error: true });
+      return;
+    }
+    if (this.wanted !== id) return;
+    this.swap(html);
+  }
+
+  swap(html) {
+    const same = this.id && html.includes(`data-ticket="${this.id}"`);
+    const held = same ? this.hold() : null;
+    this.box.replaceChildren(...parsed(html));
+    if (!same) this.box.scrollTop = 0;
+    this.ready();
+    if (held) this.restore(held);
+    this.dispatchEvent(new CustomEvent("shown", { detail: this.id }));
+  }
+
+  ready() {
+    const draft = drafts()[this.id];
+    if (draft) for (const name of FIELDS) if ($(name) && draft[name]) $(name).value = draft[name];
+    tick(this.box);
+  }
+
+  // What must not get lost when the same ticket is shown anew: focus, what was opened, the place.
+  hold() {
+    const active = document.activeElement;
+    return {
+      focus: this.box.contains(active) ? path(active) : "",
+      range: [active?.selectionStart, active?.selectionEnd],
+      values: FIELDS.map((name) => $(name)?.value),
+      open: [...this.box.querySelectorAll("details")].map((part) => part.open),
+      loaded: [...this.box.querySelectorAll(".loaded")].map((part) => [...part.childNodes]),
+      top: this.box.scrollTop,
+    };
+  }
+
+  restore(held) {
+    FIELDS.forEach((name, index) => { if ($(name) && held.values[index] !== undefined) $(name).value = held.values[index]; });
+    const parts = [...this.box.querySelectorAll("details")];
+    if (parts.length === held.open.length) parts.forEach((part, index) => { part.open = held.open[index]; });
+    this.box.scrollTop = held.top;
+    if (!held.focus) return;
+    const active = this.box.querySelector(held.focus) ?? this.box;
+    active.focus({ preventScroll: true });
+    if (typeof held.range[0] === "number" && active.setSelectionRange && active.type !== "url") active.setSelectionRange(...held.range);
+  }
+
+  async fetch(id, auto = false) {
+    return (await get(address(`/tickets/${id}/pane`), { auto })).text();
+  }
+
+  // Reads tickets that will likely be asked for next.
+  prepare(ids) {
+    for (const id of ids) {
+      if (this.ahead.has(id) || id === this.id) continue;
+      const coming = this.fetch(id);
+      coming.catch(() => this.ahead.delete(id));
+      this.ahead.set(id, coming);
+    }
+    while (this.ahead.size > KEPT) this.ahead.delete(this.ahead.keys().next().value);
+  }
+
+  forget(id) { this.ahead.delete(id); }
+
+  async again(auto = false) {
+    if (!this.id) return;
+    this.forget(this.id);
+    this.wanted = this.id;
+    await this.show(this.id, this.fetch(this.id, auto));
+  }
+
+  heard(event) {
+    this.forget(event.ticket);
+    if (event.ticket !== this.id || event.version <= Number(this.pane.dataset.version)) return;
+    this.again(true);
+  }
+
+  async renew() {
+    const until = new Date(this.pane?.dataset.until ?? 0).getTime();
+    if (this.token === null || until - now() > (settings.lease * 1000) / 2) return;
+    const pane = this.pane;
+    const body = { token: this.token };
+    if (until < now() || this.renewing) return;
+    this.renewing = true;
+    try {
+      const kept = await act(`/api/v1/tickets/${pane.dataset.ticket}/renew`, body);
+      pane.dataset.until = kept.until;
+      const clock = pane.querySelector("time[data-until]");
+      if (clock) clock.dateTime = kept.until;
+    } catch {
+      toast(t("lease_lost"), { error: true });
+      await this.again();
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  keepDraft() {
+    const all = drafts();
+    const values = Object.fromEntries(FIELDS.filter((name) => $(name)?.value && name !== "outcome").map((name) => [name, $(name).value]));
+    if (Object.keys(values).length) all[this.id] = { ...values, outcome: $("outcome")?.value ?? "" };
+    else delete all[this.id];
+    save(all);
+  }
+
+  dropDraft(id) {
+    const all = drafts();
+    delete all[id];
+    save(all);
+  }
+
+  close() {
+    document.body.classList.remove("reading");
+  }
+}
+
+function drafts() {
+  try {
+    return JSON.parse(sessionStorage.getItem(DRAFTS) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+function save(all) {
+  const names = Object.keys(all);
+  for (const name of names.slice(0, Math.max(0, names.length - 20))) delete all[name];
+  try {
+    sessionStorage.setItem(DRAFTS, JSON.stringify(all));
+  } catch {
+    // A draft that is not kept is still on the screen.
+  }
+}
+
+// A name for an element that the next rendering has too.
+function path(active) {
+  if (active.id) return `#${CSS.escape(active.id)}`;
+  for (const name of ["act", "menu", "urgency", "topic", "intent"]) {
+    if (active.dataset?.[name]) return `[data-${name}="${CSS.escape(active.dataset[name])}"]`;
+  }
+  return "";
+}
+
+async function load(part) {
+  if (!part.open || !part.dataset?.load || part.dataset.done) return;
+  part.dataset.done = "1";
+  try {
+    part.querySelector(".loaded").replaceChildren(...parsed(await (await get(part.dataset.load)).text()));
+  } catch {
+    delete part.dataset.done;
+  }
+}
