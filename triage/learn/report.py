@@ -13,7 +13,7 @@ from triage.learn import figures
 from triage.learn.evaluate import Measured
 from triage.learn.figures import Pair
 from triage.learn.svg import Axis, Line, chart, matrix
-from triage.models.gate import Verdict
+from triage.models.gate import BARS, Verdict
 from triage.ticket import Urgency
 
 #: How many mistakes of a kind are shown.
@@ -115,7 +115,10 @@ def _figures(values: Mapping[str, float]) -> str:
 
 
 def _gate(verdict: Verdict) -> str:
-    rows = [(name, f"{old:.3f}", f"{new:.3f}") for name, (old, new) in verdict.figures.items()]
+    meanings = {bar.figure: bar.meaning for bar in BARS}
+    rows = [
+        (meanings[name], f"{old:.3f}", f"{new:.3f}") for name, (old, new) in verdict.figures.items()
+    ]
     said = "Mag live." if verdict.passed else "Mag niet live:"
     why = "".join(f"<li>{escape(reason)}</li>" for reason in verdict.refusals)
     return (
@@ -324,6 +327,6 @@ figcaption {{ color: #444 }}
 summary {{ cursor: pointer; text-decoration: underline }}
 </style></head><body><main>
 <h1>Evaluatie van {name}</h1>
-<p>{posts} berichten, waarvan {critical} kritiek. {how}. Gemaakt op {at}.</p>
+<p>{posts} berichten, waarvan {critical} kritiek ({how}). Gemaakt op {at}.</p>
 {body}</main></body></html>
 """

@@ -133,7 +133,7 @@ def _grid(x: Axis, y: Axis) -> str:
 
 def _legend(number: int, name: str, colour: str, dash: str) -> str:
     y = _HEIGHT - _BOTTOM - 14 - 16 * number
-    x = _LEFT + 12
+    x = _WIDTH - 170
     return (
         f'<line x1="{x}" x2="{x + 26}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"'
         f' stroke-dasharray="{dash}"/><text x="{x + 32}" y="{y + 4}">{escape(name)}</text>'
