@@ -33,7 +33,7 @@ class Classifier:
     def __init__(self, model: ModelFiles, *, token_limit: int = TOKEN_LIMIT) -> None:
         self.version = model.version
         #: The words that the model has weights for.
-        self.words: Sequence[str] = model.tokens[1 : len(model.arrays["words"])]
+        self.words: Sequence[str] = model.tokens[2 : len(model.arrays["words"])]
         self._table = Table(model, token_limit=token_limit)
         self._bias = model.arrays["bias"]
         self._cues = model.arrays["cues"]

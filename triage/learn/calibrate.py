@@ -16,10 +16,10 @@ from sklearn.model_selection import GroupKFold
 
 from triage.classify.classifier import softmax
 from triage.learn.corpus import Example
-from triage.learn.vectors import Phrases, Text
+from triage.learn.vectors import Text
 
 if TYPE_CHECKING:
-    from triage.learn.train import Labels
+    from triage.learn.train import Labels, Lexicon
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def calibrate(
     texts: Sequence[Text],
     labels: Labels,
     targets: NDArray[np.int8],
-    phrases: Phrases,
+    lexicon: Lexicon,
     *,
     seed: int,
     folds: int,
@@ -55,7 +55,7 @@ def calibrate(
     if not folds:
         settings = _settings([1.0, 1.0, 1.0], [0.0] * len(LIFE), 0.5, 0.0)
         return Calibration(settings=settings, metrics={}, examples=len(examples))
-    scores = _held_out(examples, texts, targets, phrases, seed=seed, folds=folds)
+    scores = held_out(examples, texts, labels, targets, lexicon, seed=seed, folds=folds)
     first, second = len(labels.topics), len(labels.topics) + len(labels.urgencies)
     topics, urgencies, intents = np.split(scores, [first, second], axis=1)
     truth = {
@@ -90,21 +90,23 @@ def _settings(
     }
 
 
-def _held_out(
+def held_out(
     examples: Sequence[Example],
     texts: Sequence[Text],
+    labels: Labels,
     targets: NDArray[np.int8],
-    phrases: Phrases,
+    lexicon: Lexicon,
     *,
     seed: int,
     folds: int,
 ) -> Floats:
+    """Score each post by judges that saw none of its author's: (posts, classes)."""
     from triage.learn.train import learn  # noqa: PLC0415 - training and calibration use each other
 
     authors = [example.author for example in examples]
     scores = np.zeros(targets.shape)
     for seen, unseen in GroupKFold(n_splits=folds).split(texts, groups=authors):
-        learnt = learn([texts[at] for at in seen], targets[seen], phrases, seed=seed)
+        learnt = learn([texts[at] for at in seen], targets[seen], lexicon, labels, seed=seed)
         scores[unseen] = learnt.scores([texts[at] for at in unseen])
     return scores
 
