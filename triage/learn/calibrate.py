@@ -26,10 +26,10 @@ Floats = NDArray[np.float64]
 #: How urgencies are spread in life, in the order of URGENCIES; the corpus has more critical ones.
 LIFE: Final = (0.05, 0.13, 0.58, 0.24)
 #: What part of the critical posts of unseen authors must be found by the model alone.
-CRITICAL_RECALL: Final = 0.85
+CRITICAL_RECALL: Final = 0.95
 #: What part of the posts may be routed by topic.
 COVERAGE: Final = 0.8
-_TEMPERATURES: Final = np.arange(0.3, 3.01, 0.05)
+_TEMPERATURES: Final = np.arange(0.3, 8.01, 0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -312,6 +312,7 @@ def mask_document(doc: bytes) -> bytes:
     post = {name: value for name, value in data["post"].items() if name in _KEPT_OF_WITHDRAWN}
     data["post"] = {**post, "text": MASK, "deleted": True}
     data["assessment"]["reasons"] = []
+    data["assessment"]["urgency_reasons"] = []
     return orjson.dumps(data)
 
 
