@@ -12,8 +12,11 @@ from pathlib import Path
 
 from triage.classify import ModelFiles, default_models_dir
 from triage.learn.corpus import load_examples
-from triage.learn.train import train
+from triage.learn.dataset import assemble
+from triage.learn.train import FOLDS, train
+from triage.learn.training import describe
 from triage.learn.verify import verify
+from triage.models.live import TRAINING
 
 
 def main() -> None:
@@ -21,6 +24,9 @@ def main() -> None:
     models = Path(sys.argv[1]) if len(sys.argv) > 1 else default_models_dir()
     corpus = default_models_dir() / "corpus"
     version = train(corpus, models)
+    record = describe(assemble(corpus), models / version, seed=0, folds=FOLDS)
+    text = json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True)
+    (models / version / TRAINING).write_text(text, encoding="utf-8")
     model = ModelFiles.load(models / version)
     difference = verify(model, load_examples(corpus))
     answer = {"version": version, "differs_from_scikit_learn": difference, **model.meta["metrics"]}

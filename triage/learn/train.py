@@ -181,7 +181,11 @@ def _summed(weights: Weights, urgency: slice) -> Weights:
     return summed
 
 
-def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = 5) -> str:
+#: On how many groups of authors a model is calibrated.
+FOLDS: Final = 5
+
+
+def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = FOLDS) -> str:
     """Train on a corpus, write the model into ``out`` and give its version.
 
     ``folds`` 0 leaves out calibration on folds grouped by author (for tests).
