@@ -17,7 +17,7 @@ from benchmarks._support import ROOT, memory_of
 class Job:
     """What a measured process does, and with what."""
 
-    #: ``worker``, ``bare``, ``peer-one`` or ``peer-batch``.
+    #: ``worker``, ``worker-alone`` (nothing is bundled), ``bare``, ``peer-one`` or ``peer-batch``.
     kind: str
     kafka: str
     redis: str

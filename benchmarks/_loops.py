@@ -14,6 +14,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -26,6 +27,7 @@ from triage.cli.build import Parts, load_pipeline, open_parts, spare_the_collect
 from triage.log import Log, Record, Topic
 from triage.pipeline import Pipeline, Received
 from triage.post import Post
+from triage.profiles import Bundles
 from triage.queue import Advance, Entry
 from triage.settings import load_settings
 from triage.suspect import Suspects
@@ -125,7 +127,7 @@ def worker(job: Job) -> dict[str, Any]:
     with ExitStack() as stack:
         parts = _parts(job, stack)
         stages = Stages()
-        pipeline = _pipeline(parts, stages)
+        pipeline = _pipeline(parts, stages, bundling=job.kind != "worker-alone")
         _joined(parts.log, job.share)
         expected = _waiting(parts.log, job.share)
         observe = parts.metrics.observe_stage
@@ -155,16 +157,20 @@ def worker(job: Job) -> dict[str, Any]:
     return {**measured, "stages": stages.result(measured)}
 
 
-def _pipeline(parts: Parts, stages: Stages) -> Pipeline:
+def _pipeline(parts: Parts, stages: Stages, *, bundling: bool = True) -> Pipeline:
     """Give the pipeline as ``triage work`` has it, its parts timed."""
     pipeline = load_pipeline(
         parts.settings, parts.profiles, parts.metrics.observe_stage, entities=False
     )
     reader, classifier = pipeline._reader, pipeline._classifier  # noqa: SLF001 - to time them
+    profiles = parts.profiles
+    if not bundling:
+        off = Bundles(hours=0)
+        profiles = {org: replace(profile, bundles=off) for org, profile in profiles.items()}
     timed = _TimedPipeline(
         _spied(reader, stages, read="read"),
         _spied(classifier, stages, assess="assess"),
-        parts.profiles,
+        profiles,
         observe=parts.metrics.observe_stage,
     )
     timed.stages = stages
@@ -271,7 +277,7 @@ def main() -> None:
 
         measured = _peer.run(job)
     else:
-        measured = {"worker": worker, "bare": bare}[job.kind](job)
+        measured = (bare if job.kind == "bare" else worker)(job)
     print(json.dumps(measured), flush=True)
 
 

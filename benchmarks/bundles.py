@@ -16,12 +16,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from datasketch import MinHash, MinHashLSH
 
 from benchmarks._support import Figure, clean_exit_on_sigterm, progress, report, servers
+from tests.plugins.bundle_kills import run
 from tests.plugins.storm import Told, batches, storm
 from triage.cli.build import load_pipeline, load_profiles
 from triage.pipeline import Received
@@ -134,11 +136,13 @@ def main() -> int:
     parser.add_argument("--originals", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--redis", action="store_true", help="put into a real Redis, not SQLite")
+    parser.add_argument("--kill-seeds", type=int, default=20, help="storms with kills")
     parser.add_argument("--quick", action="store_true", help="a tenth of it")
     parser.add_argument("--strict", action="store_true", help="exit status 1 for a target missed")
     options = parser.parse_args()
     if options.quick:
         options.posts, options.originals = options.posts // 10, options.originals // 10
+        options.kill_seeds = min(options.kill_seeds, 1)
     clean_exit_on_sigterm()
     told = storm(options.seed, posts=options.posts, originals=options.originals)
     progress(f"storm: {Counter(one.kind for one in told)}")
@@ -173,8 +177,31 @@ def main() -> int:
             ),
             Figure(name=f"{name}: CPU a post", value=cpu / len(told) * 1e6, unit="us"),
         ]
+    figures += _after_kills(options.kill_seeds)
     wrong = _examples(told, labels)
     return report("bundles", figures, details={"wrong": wrong}, strict=options.strict)
+
+
+def _after_kills(seeds: int) -> list[Figure]:
+    """Put small storms with a worker that is killed; count what went wrong."""
+    found = []
+    for seed in range(1, seeds + 1):
+        with TemporaryDirectory() as folder:
+            found.append(run(Path(folder), seed=seed, posts=1_000, kills=3))
+        progress(f"kills, seed {seed}: {found[-1]}")
+    if not found:
+        return []
+    wrong = {
+        "critical posts hidden": sum(one.hidden for one in found),
+        "posts lost or double": sum(one.lost + one.double for one in found),
+        "bundles miscounted": sum(one.miscounted for one in found),
+    }
+    kills = sum(one.kills for one in found)
+    note = f"{seeds} seeds, {kills} kills of the worker"
+    return [
+        Figure(name=f"with kills: {name}", value=count, at_most=0, note=note)
+        for name, count in wrong.items()
+    ]
 
 
 def _examples(told: Sequence[Told], labels: Labels) -> list[dict[str, str]]:

@@ -34,6 +34,7 @@ from benchmarks._support import (
     spread,
 )
 from benchmarks._tokens import share_unseen
+from tests.plugins.storm import storm
 from triage.cli.build import make_log
 from triage.log import Topic, post_record
 
@@ -57,9 +58,8 @@ class Bench:
     posts: int
     runs: dict[str, list[list[Measured]]] = field(default_factory=dict)
 
-    def fill(self, seed: int) -> None:
+    def fill(self, posts: Iterator[dict[str, Any]]) -> None:
         """Append the posts to the topic."""
-        posts = Variations(seed=seed).posts(self.posts)
         with make_log(self.servers.settings(partitions=PARTITIONS)) as log:
             while batch := list(islice(posts, 1000)):
                 records = [
@@ -183,6 +183,26 @@ def _against_the_bare_loop(
             note=spread(ratios),
         ),
         Figure(name="  the same by CPU time", value=median(by_cpu), unit="x", note=spread(by_cpu)),
+        *_bundling(rates, cpus),
+    ]
+
+
+def _bundling(rates: dict[str, list[float]], cpus: dict[str, list[float]]) -> list[Figure]:
+    """Give what bundling costs: one worker with it over one without."""
+    pairs = zip(rates["worker"], rates["worker-alone"], strict=True)
+    ratios = [bundled / alone for bundled, alone in pairs]
+    by_cpu = [
+        alone / bundled for bundled, alone in zip(cpus["worker"], cpus["worker-alone"], strict=True)
+    ]
+    return [
+        Figure(
+            name="bundling on / off",
+            value=median(ratios),
+            unit="x",
+            at_least=0.7,
+            note=spread(ratios),
+        ),
+        Figure(name="  the same by CPU time", value=median(by_cpu), unit="x", note=spread(by_cpu)),
     ]
 
 
@@ -279,12 +299,20 @@ def _rate(name: str, rates: Sequence[float]) -> Figure:
     return Figure(name=name, value=median(rates), unit="posts/s", note=spread(rates))
 
 
+def stream(seed: int, posts: int, *, stormy: bool) -> Iterator[dict[str, Any]]:
+    """Give posts of which no text repeats, or a storm of which most are copies."""
+    if not stormy:
+        return Variations(seed=seed).posts(posts)
+    return (one.post for one in storm(seed, posts=posts, originals=max(1, posts // 50)))
+
+
 def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=3, help="runs of bare loop and worker")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--storm", action="store_true", help="most posts are copies of others")
     parser.add_argument("--quick", action="store_true", help="5,000 posts, once: does it run?")
     parser.add_argument("--strict", action="store_true", help="exit status 1 for a target missed")
     options = parser.parse_args()
@@ -295,10 +323,11 @@ def main() -> int:
     with servers(fsync="everysec") as running:
         bench = Bench(servers=running, posts=options.posts)
         progress(f"{options.posts:,} posts into Kafka")
-        bench.fill(options.seed)
+        bench.fill(stream(options.seed, options.posts, stormy=options.storm))
         for _ in range(options.repeat):
             bench.run("bare")
             bench.run("worker")
+            bench.run("worker-alone")
         bench.run("worker", processes=2)
         bench.run("peer-one", posts=min(options.posts, PEER_POSTS))
         bench.run("peer-batch")

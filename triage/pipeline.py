@@ -30,6 +30,8 @@ _log = structlog.get_logger()
 
 #: Called with a stage's name and how long a batch spent in it, in seconds.
 Observe = Callable[[str, float], None]
+#: Called with what a batch became and when it was judged: what is counted beside the judging.
+Watch = Callable[[Sequence[tuple[Entry, Reading]], datetime], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class Pipeline:
         self._profiles = profiles
         self._default = next(iter(profiles))
         self._observe = observe
+        self._watch: Watch | None = None
         #: Posts that could not be judged so far.
         self.failures = 0
 
@@ -92,6 +95,20 @@ class Pipeline:
     def model(self) -> str:
         """The version of the model that judges."""
         return self._classifier.version
+
+    @property
+    def classifier(self) -> Classifier:
+        """What judges."""
+        return self._classifier
+
+    def use(self, classifier: Classifier) -> None:
+        """Judge by another model from the next batch on."""
+        self._reader.learn(classifier.words)
+        self._classifier = classifier
+
+    def watch(self, watch: Watch) -> None:
+        """Show every batch to ``watch``, once it is judged."""
+        self._watch = watch
 
     @property
     def orgs(self) -> Sequence[str]:
@@ -124,7 +141,13 @@ class Pipeline:
             for received, reading, assessment in zip(batch, readings, assessments, strict=True)
         ]
         self._observe("route", time.perf_counter() - start)
+        if self._watch is not None:
+            self._watch(entries, batch[-1].received_at)
         return entries
+
+    def adapt(self, post: Post, assessment: Assessment) -> Assessment:
+        """Bring an assessment into the topics of the organisation that a post belongs to."""
+        return self._profiles[self.org_of(post)].adapt(assessment)
 
     def give_up(self, received: Received, reason: str) -> Entry:
         """Send a post to the fallback team unread, but for the safety rules."""
@@ -153,9 +176,9 @@ class Pipeline:
     def _entry(self, received: Received, reading: Reading, assessment: Assessment) -> Entry:
         post = received.post
         org = self.org_of(post)
-        route = self._profiles[org].route(
-            post, assessment, lang=reading.lang, received_at=received.received_at
-        )
+        profile = self._profiles[org]
+        assessment = profile.adapt(assessment)
+        route = profile.route(post, assessment, lang=reading.lang, received_at=received.received_at)
         return Entry(
             ticket_id=ticket_id(org, post.id),
             bundling=self._bundling(self._profiles[org], post),

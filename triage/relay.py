@@ -15,16 +15,19 @@ time, one in each worker and server; a lock keeps those of one process from doin
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 import orjson
+import structlog
 
-from triage.errors import Unavailable
+from triage.errors import TriageError, Unavailable
 from triage.log import Log, NewRecord, Topic
 from triage.metrics import Metrics
 from triage.queue import OUTCOMES, Action, Event, Queue
+
+_log = structlog.get_logger()
 
 #: Events read from the outbox at once.
 BATCH: Final = 1000
@@ -69,6 +72,43 @@ class Relay:
             if len(events) < BATCH:
                 break
         return count
+
+
+class Aside:
+    """Runs a relay on a thread of its own, so that a worker's loop does not wait for the log.
+
+    What could not be published stays in the store's outbox for the next time.
+    """
+
+    def __init__(self, relay: Relay, clock: Callable[[], datetime]) -> None:
+        self._relay = relay
+        self._clock = clock
+        self._wanted = threading.Event()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def nudge(self) -> None:
+        """Ask for a round; return at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+            self._thread.start()
+        self._wanted.set()
+
+    def close(self) -> None:
+        """End the thread and publish what is left. Raises Unavailable."""
+        self._ended.set()
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._relay.step(self._clock())
+
+    def _run(self) -> None:
+        while self._wanted.wait() and not self._ended.is_set():
+            self._wanted.clear()
+            try:
+                self._relay.step(self._clock())
+            except TriageError as error:
+                _log.warning("events_wait", kind=type(error).__name__)
 
 
 def _outcomes(events: Sequence[Event]) -> Iterator[NewRecord]:

@@ -22,10 +22,13 @@ from triage.profiles import INTENTS, NO_RULE, UNSURE, Problem, Rule, Spec, Team,
 from triage.profiles.check import findings
 from triage.profiles.places import mentions
 from triage.profiles.reader import SIZE_LIMIT, read
+from triage.profiles.subjects import adapted, shown_as
 from triage.ticket import UNKNOWN, Assessment, Route, Urgency
 
 __all__ = ["Problem", "Profile", "Team", "builtin_names", "check"]
 
+#: What stands on a ticket of the audit sample.
+AUDIT: Final = "audit"
 #: How long before its receipt a post's clock may have started.
 _HEAD_START: Final = timedelta(hours=24)
 _MINUTE: Final = timedelta(minutes=1)
@@ -44,6 +47,8 @@ class Profile(Spec):
     digest: str
     #: The rules that may match, in order.
     index: Mapping[_Key, tuple[Rule, ...]] = field(repr=False)
+    #: What each topic counts as here.
+    shown: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> Profile:
@@ -68,7 +73,12 @@ class Profile(Spec):
             **{part.name: getattr(spec, part.name) for part in fields(spec)},
             digest=hashlib.sha256(raw).hexdigest(),
             index=_index(spec.rules),
+            shown=shown_as(spec.subjects),
         )
+
+    def adapt(self, assessment: Assessment) -> Assessment:
+        """Bring an assessment into this organisation's topics (renaming changes no key)."""
+        return adapted(assessment, self.shown)
 
     def route(
         self, post: Post, assessment: Assessment, *, lang: str, received_at: datetime
@@ -84,12 +94,16 @@ class Profile(Spec):
         if urgency in team.night and not team.hours.is_open(received_at):
             team = self.teams[team.night_team]
         start = min(max(post.created_at, received_at - _HEAD_START), received_at)
+        sampled = urgency is Urgency.LAAG and audited(post, received_at, self.audit_rate)
         due_at = self._due(team, urgency, start, minutes, post)
+        if sampled:  # it stands where people come by today, not behind all that can wait
+            due_at = min(due_at, self._due(team, Urgency.NORMAAL, start, None, post))
         return Route(
             team=team.key,
             due_at=due_at,
             due_minutes=(due_at - received_at) // _MINUTE,
             rule=name,
+            sampled=AUDIT if sampled else "",
         )
 
     def due(
@@ -154,6 +168,18 @@ class Profile(Spec):
                 ):
                     factor = min(factor, step.factor)
         return factor
+
+
+def audited(post: Post, at: datetime, rate: float) -> bool:
+    """Say whether people check a post that was judged ``laag``: by its id and the day, by chance.
+
+    The same post on the same day is always drawn alike, by whichever worker reads it.
+    """
+    if not rate:
+        return False
+    seed = f"{at.astimezone(UTC).date()}\x00{post.id}".encode("utf-8", "replace")
+    drawn = int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest(), "big")
+    return drawn < rate * 2**64
 
 
 def check(path: Path) -> list[Problem]:

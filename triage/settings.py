@@ -82,9 +82,9 @@ class Settings(BaseSettings):
     #: Names of shipped profiles or paths of TOML files, separated by commas; the first is the
     #: deployment's own organisation, which takes posts of no or an unknown organisation.
     profile: str = "gemeente"
-    #: A folder of models; empty: the shipped ones.
+    #: A folder of one's own models; empty: ``models`` in ``data``. The shipped stand behind it.
     models: Path | None = None
-    #: A version in ``models``; empty: the one that is live.
+    #: A version to stay on; empty: the one that is live, followed as it changes.
     model: str = ""
 
     #: Bound by default to this machine only.

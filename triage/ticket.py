@@ -105,6 +105,8 @@ class Route:
     due_minutes: int
     #: The rule that fired, as named in the profile.
     rule: str
+    #: Why people are asked to look at how it was judged (``audit``); empty: not in particular.
+    sampled: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

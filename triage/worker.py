@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import Final, TypeVar
 
@@ -24,7 +25,7 @@ from triage.metrics import Metrics
 from triage.pipeline import Pipeline, Received, decode
 from triage.queue import Entry, Queue
 from triage.rebuild import restore_recent
-from triage.relay import Relay
+from triage.relay import Aside, Relay
 from triage.stream import Stream, until_answered
 from triage.suspect import Suspects
 
@@ -67,6 +68,7 @@ class Worker:
         *,
         policy: Policy | None = None,
         suspects: Suspects | None = None,
+        between: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
@@ -75,11 +77,12 @@ class Worker:
         self._metrics = metrics
         self._policy = policy or Policy()
         self._suspects = suspects or Suspects(None)
+        self._between = between
         self._clock = clock
         self._stopping = Event()
         self._backoff = Backoff(self._stopping.wait)
         self._stream = Stream(log, queue, pipeline.orgs, metrics, clock, self._patiently)
-        self._relay = Relay(log, queue, pipeline.orgs)
+        self._relay = Aside(Relay(log, queue, pipeline.orgs), clock)
         self._limit = self._policy.batch
         self._rejected_in_a_row = 0
         self._chores_due = 0.0
@@ -106,14 +109,19 @@ class Worker:
                 self._pause(error)
             else:
                 self._backoff.reset()
-        try:
-            self._chores(idle=False)
-        except Unavailable:
-            _log.warning("left_unpublished")  # it stays in the store's outbox
+        for last in (partial(self._chores, idle=False), self._relay.close):
+            try:
+                last()
+            except Unavailable:
+                _log.warning("left_unpublished")  # it stays in the store's outbox
         self._suspects.close()
 
     def step(self) -> int:
-        """Bring one batch from the log into the queues; give the number of posts put."""
+        """Bring one batch from the log into the queues; give the number of posts put.
+
+        ``between`` is called before each: there a model may be exchanged.
+        """
+        self._between()
         records = self._stream.read(timeout=POLL_SECONDS, limit=self._limit)
         posts, rejected = self._decode(records)
         entries = self._suspects.judge(self._pipeline, posts) if posts else []
@@ -171,7 +179,7 @@ class Worker:
             level = level or sum(figure.records for figure in lag) <= self._policy.batch
         if self._stream.recovered() or (level and time.monotonic() >= self._restore_due):
             self._restore()
-        self._relay.step(self._clock())
+        self._relay.nudge()
 
     def _restore(self) -> None:
         """Set right what people did in the moments that the store lost."""

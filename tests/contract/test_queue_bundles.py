@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.plugins.queue_stores import IN_AN_HOUR, NOW, Store, minutes, request
+from triage.bundle import compare, read
 from triage.errors import Conflict, NotFound
 from triage.queue import Change, PutResult, Queue
 from triage.ticket import State, Ticket, Urgency
@@ -310,3 +315,61 @@ def test_a_due_time_comes_forward(store: Store, queue: Queue, put: Put) -> None:
     put(store.copy("b", FIRE, due=IN_AN_HOUR - minutes(30)))
     (ticket,) = listed(queue, store)
     assert ticket.due_at == IN_AN_HOUR - minutes(30)
+
+
+TEXTS = (FIRE, EDITED, ELSEWHERE, "Lantaarnpaal kapot in de Dorpsstraat bij de bushalte", "ja hoor")
+
+
+@given(
+    picks=st.lists(st.integers(0, len(TEXTS) - 1), min_size=2, max_size=12),
+    rng=st.randoms(use_true_random=False),
+    cut=st.integers(1, 6),
+)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_order_gives_the_same_bundles(
+    store: Store, picks: list[int], rng: random.Random, cut: int
+) -> None:
+    """Equal texts end together in whatever order and batches they come; put twice is put once."""
+    queue = store.open()
+    groups = []
+    for _ in range(2):
+        here = Store(store.kind, store.url)
+        entries = [here.copy(f"p{n}", TEXTS[pick]) for n, pick in enumerate(picks)]
+        order = rng.sample(entries, len(entries))
+        for _ in range(2):
+            for start in range(0, len(order), cut):
+                queue.put(here.org, order[start : start + cut], now=NOW, request=request())
+        tickets = [queue.get(entry.ticket_id, now=NOW) for entry in entries]
+        leads = [ticket.within or ticket.id for ticket in tickets]
+        listed_counts = Counter(leads)
+        for ticket in queue.list(here.org, TEAM, now=NOW):
+            assert (ticket.bundle["count"] if ticket.bundle else 1) == listed_counts[ticket.id]
+        together = {
+            (a, b)
+            for a in range(len(picks))
+            for b in range(len(picks))
+            if leads[a] == leads[b] and picks[a] == picks[b]
+        }
+        groups.append(together)
+        assert together == {
+            (a, b) for a in range(len(picks)) for b in range(len(picks)) if picks[a] == picks[b]
+        }
+    assert groups[0] == groups[1]
+    queue.close()
+
+
+def test_no_chain_drifts(store: Store, queue: Queue, put: Put) -> None:
+    """Edits of edits join only as long as they are near the first text."""
+    words = FIRE.split()
+    for step in range(len(words)):
+        words[step] = f"woord{'abcdefghijklmnopqrst'[step]}"
+        put(store.copy(f"p{step}", " ".join(words)))
+    put(store.copy("first", FIRE))
+    for ticket in listed(queue, store):
+        first = read(str(ticket.post["text"]))
+        for member in queue.members(ticket.id, now=NOW):
+            assert compare(first, read(str(member.post["text"]))).same

@@ -98,6 +98,8 @@ def use_everything(metrics: Metrics) -> None:
     metrics.queues("leiden", [depth("wegen", 3)])
     metrics.model("v1")
     metrics.model_reload_failed()
+    metrics.shadow("topic", True, 3)
+    metrics.drift({"topic": 0.1})
     metrics.outcomes_published(2)
     metrics.http_request("/api/v1/tickets/{id}", 200)
 

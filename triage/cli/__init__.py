@@ -2,5 +2,8 @@
 
 from triage.cli import access_commands as access_commands  # its commands join the app
 from triage.cli.app import app
+from triage.cli.learning import register
+
+register(app)
 
 __all__ = ["app"]

@@ -44,6 +44,8 @@ Volatile = Annotated[
 ]
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 
+#: Packages that only training needs.
+_OPTIONAL = frozenset({"sklearn", "scipy", "threadpoolctl"})
 #: Exit statuses.
 WRONG_INPUT = 1
 OPERATOR = 2
@@ -60,6 +62,11 @@ def errors_told() -> Iterator[None]:
         raise typer.Exit(STOPPED) from None
     except TriageError as error:
         typer.echo(f"triage: {error}", err=True)
+        raise typer.Exit(OPERATOR) from None
+    except ModuleNotFoundError as error:
+        if error.name not in _OPTIONAL:
+            raise
+        typer.echo("triage: hiervoor is meer nodig: pip install 'triage[learn]'", err=True)
         raise typer.Exit(OPERATOR) from None
     except BrokenPipeError:
         sys.stderr.close()

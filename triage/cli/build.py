@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
@@ -25,9 +25,14 @@ from triage.settings import Settings
 from triage.ticket import ORG
 
 if TYPE_CHECKING:
+    from triage.models import Registry
+    from triage.models.live import LiveModels
     from triage.pipeline import Observe, Pipeline
 
 _T = TypeVar("_T")
+
+#: Where workers count drift and what a shadow says, in the data folder.
+COUNTS: Final = "counts"
 
 
 def logging_to_stderr(level: str) -> None:
@@ -73,25 +78,49 @@ def load_pipeline(
     observe: Observe | None = None,
     *,
     entities: bool = True,
+    metrics: Metrics | None = None,
 ) -> Pipeline:
     """Load the language step and the model. Raises InvalidModel.
 
     ``entities`` False: whoever asks has no use for them, so none are looked for.
     """
     # Only who judges pays for the language step: the server and `up` itself start without it.
-    from triage.classify import Classifier, default_models_dir  # noqa: PLC0415
+    from triage.classify import Classifier  # noqa: PLC0415
     from triage.language import Reader  # noqa: PLC0415
+    from triage.models.live import load_live  # noqa: PLC0415
     from triage.pipeline import Pipeline  # noqa: PLC0415
 
-    models = settings.models or default_models_dir()
-    version = settings.model or (models / "current").read_text(encoding="utf-8").strip()
-    classifier = Classifier.load(models / version)
+    registry = registry_of(settings)
+    if settings.model:
+        classifier = Classifier.load(registry.path(settings.model))
+    else:
+        classifier = load_live(registry, metrics)
     reader = Reader(entities=entities)
     reader.learn(classifier.words)
     spare_the_collector()
     if observe is None:
         return Pipeline(reader, classifier, profiles)
     return Pipeline(reader, classifier, profiles, observe=observe)
+
+
+def registry_of(settings: Settings) -> Registry:
+    """Open the registry of models: the deployment's own, and the shipped ones behind it."""
+    from triage.models import default_registry  # noqa: PLC0415 - as above
+
+    return default_registry(settings.models, settings.data)
+
+
+def follow_models(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> LiveModels:
+    """Keep a pipeline on the version that is live, and count drift and the shadow's verdicts."""
+    from triage.models.live import LiveModels  # noqa: PLC0415 - as above
+
+    return LiveModels(
+        registry_of(settings),
+        pipeline,
+        metrics,
+        settings.data / COUNTS,
+        pinned=bool(settings.model),
+    )
 
 
 def spare_the_collector() -> None:

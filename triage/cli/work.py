@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 import typer
 
-from triage.cli.build import Parts, load_pipeline, make_log, make_queue, open_parts
+from triage.cli.build import Parts, follow_models, load_pipeline, make_log, make_queue, open_parts
 from triage.cli.process import now, on_stop, patiently, worker_children
 from triage.errors import StoreLost
 from triage.log import Log
@@ -40,15 +40,27 @@ def run_work(settings: Settings, mark: Path | None) -> int:
     with ExitStack() as stack:
         parts = open_parts(settings, stack, wait=True)
         pipeline = load_pipeline(
-            settings, parts.profiles, parts.metrics.observe_stage, entities=False
+            settings,
+            parts.profiles,
+            parts.metrics.observe_stage,
+            entities=False,
+            metrics=parts.metrics,
         )
         parts.metrics.model(pipeline.model)
+        live = follow_models(settings, pipeline, parts.metrics)
+        stack.callback(live.close)
         suspects = Suspects(mark) if mark else Suspects.first_free(settings.data)
         if settings.metrics_port and mark is None:
             stack.enter_context(_probe(parts, suspects))
         policy = Policy(batch=settings.batch, reject_limit=settings.reject_limit)
         worker = Worker(
-            parts.log, parts.queue, pipeline, parts.metrics, policy=policy, suspects=suspects
+            parts.log,
+            parts.queue,
+            pipeline,
+            parts.metrics,
+            policy=policy,
+            suspects=suspects,
+            between=live.look,
         )
         stopping = on_stop(worker.stop)
         _log.info("working", orgs=list(pipeline.orgs), model=pipeline.model)

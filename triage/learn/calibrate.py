@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from triage.classify.classifier import softmax
 from triage.learn.corpus import Example
+from triage.learn.steps import Arrays, once
 from triage.learn.vectors import Phrases, Text
 
 if TYPE_CHECKING:
@@ -103,9 +104,14 @@ def _held_out(
 
     authors = [example.author for example in examples]
     scores = np.zeros(targets.shape)
-    for seen, unseen in GroupKFold(n_splits=folds).split(texts, groups=authors):
-        learnt = learn([texts[at] for at in seen], targets[seen], phrases, seed=seed)
-        scores[unseen] = learnt.scores([texts[at] for at in unseen])
+    splits = GroupKFold(n_splits=folds).split(texts, groups=authors)
+    for number, (seen, unseen) in enumerate(splits, 1):
+
+        def fold(seen: NDArray[np.intp] = seen, unseen: NDArray[np.intp] = unseen) -> Arrays:
+            learnt = learn([texts[at] for at in seen], targets[seen], phrases, seed=seed)
+            return {"scores": learnt.scores([texts[at] for at in unseen])}
+
+        scores[unseen] = once(f"vouw-{number}", fold)["scores"]
     return scores
 
 

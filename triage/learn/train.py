@@ -90,24 +90,29 @@ def learn(
     }
     scaled = sp.hstack([counts[group] @ sp.diags(scales[group]) for group in GROUPS]).tocsr()
     fitted = [_fit(scaled, targets[:, column], seed) for column in range(targets.shape[1])]
-    weights = np.array([model.coef_[0] for model in fitted]).T
+    weights = np.array([coefficients for coefficients, _ in fitted]).T
     ends = np.cumsum([len(scales[group]) for group in GROUPS])[:-1]
     parts = dict(zip(GROUPS, np.split(weights, ends), strict=True))
     return Learnt(
         vectoriser=vectoriser,
         weights={group: parts[group] * scales[group][:, None] for group in GROUPS},
-        bias=np.array([model.intercept_[0] for model in fitted]),
+        bias=np.array([intercept for _, intercept in fitted]),
     )
 
 
+#: The score of a class without a single example.
+_NEVER: Final = -10.0
 _RARE: Final = frozenset({"words", "grams", "pairs"})
 
 
-def _fit(features: Any, target: NDArray[np.int8], seed: int) -> Any:  # noqa: ANN401 - untyped library
+def _fit(features: Any, target: NDArray[np.int8], seed: int) -> tuple[Weights, float]:  # noqa: ANN401 - untyped library
+    if not target.any():  # all of its posts are by authors held out: nothing speaks for it
+        return np.zeros(features.shape[1]), _NEVER
     model = LogisticRegression(
         C=STRENGTH, solver="liblinear", dual=True, tol=0.05, random_state=seed, max_iter=200
     )
-    return model.fit(features, target)
+    model.fit(features, target)
+    return model.coef_[0], float(model.intercept_[0])
 
 
 def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = 5) -> str:

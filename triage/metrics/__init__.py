@@ -242,6 +242,14 @@ class Metrics:
         """Count a model that could not be loaded."""
         self._counters["triage_model_reload_failures"].inc()
 
+    def shadow(self, head: str, same: bool, posts: int) -> None:  # noqa: FBT001 - one of two series
+        """Count posts on which a candidate agrees with the model, or not."""
+        self._counters["triage_shadow_posts"].labels(head, "yes" if same else "no").inc(posts)
+
+    def drift(self, divergences: Mapping[str, float]) -> None:
+        """Show how far today's posts are from those of training, per distribution."""
+        self._show("triage_drift_divergence", {(n,): value for n, value in divergences.items()})
+
     def outcomes_published(self, count: int) -> None:
         """Count outcomes written to their log."""
         self._counters["triage_outcomes_published"].inc(count)

@@ -49,8 +49,10 @@ CounterName = Literal[
     "triage_posts_put",
     "triage_posts_read",
     "triage_posts_rejected",
+    "triage_shadow_posts",
 ]
 GaugeName = Literal[
+    "triage_drift_divergence",
     "triage_last_put_timestamp_seconds",
     "triage_log_lag_records",
     "triage_log_oldest_unread_age_seconds",
@@ -137,6 +139,11 @@ COUNTERS: Final[Mapping[CounterName, Definition]] = {
     "triage_outcomes_published": Definition(
         unit="events", meaning="Resolved and corrected tickets written to the outcomes log."
     ),
+    "triage_shadow_posts": Definition(
+        unit="posts",
+        labels=("head", "agrees"),
+        meaning="Posts that a candidate judged beside the model, by head and whether they agree.",
+    ),
     "triage_model_reload_failures": Definition(
         unit="times", meaning="Times that a new model could not be loaded and the old one stayed."
     ),
@@ -166,6 +173,12 @@ GAUGES: Final[Mapping[GaugeName, Definition]] = {
         labels=("model",),
         meaning="Processes that judge with this version of the model.",
         merge="livesum",
+    ),
+    "triage_drift_divergence": Definition(
+        unit="ratio",
+        labels=("distribution",),
+        meaning="How far today's posts are from those of training (Jensen-Shannon, 0 to 1).",
+        merge="livemax",
     ),
     "triage_last_put_timestamp_seconds": Definition(
         unit="unix seconds", meaning="When the last batch was put.", merge="livemax"

@@ -141,6 +141,22 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an organisation makes of one topic."""
+
+    key: str
+    #: How it is shown; exports and models use the key.
+    name: str = ""
+    description: str = ""
+    #: It counts as this other topic; empty: as itself.
+    into: str = ""
+    #: It is never chosen.
+    hidden: bool = False
+    #: The codebook does not have it: the organisation added it.
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReachStep:
     """From so many followers or shares on, the service level is multiplied by ``factor``."""
 
@@ -178,6 +194,26 @@ class Spec:
     #: Shortening stops here, in minutes.
     floor: int = 5
     bundles: Bundles = Bundles()
+    #: Topics that were renamed, merged, hidden or added.
+    subjects: Mapping[str, Subject] = field(default_factory=dict)
+    #: What part of the posts judged ``laag`` people look at all the same.
+    audit_rate: float = 0.0
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that a post can have here, those of the codebook first."""
+        own = self.subjects
+        added = [key for key, subject in own.items() if subject.new]
+        return tuple(
+            key
+            for key in (*TOPICS, *added)
+            if key not in own or not (own[key].hidden or own[key].into)
+        )
+
+    def topic_name(self, key: str) -> str:
+        """Give how a topic is shown; its key where the profile has no name for it."""
+        subject = self.subjects.get(key)
+        return (subject.name if subject else "") or key
 
 
 def account(name: str) -> str:

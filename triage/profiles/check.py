@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-from triage.profiles import INTENTS, TOPICS, Problem, Rule, Spec
+from triage.profiles import INTENTS, Problem, Rule, Spec
 from triage.profiles.places import mentions
 from triage.ticket import URGENCIES
 
@@ -61,7 +61,7 @@ def _homeless_topics(space: _Space, spec: Spec) -> list[Problem]:
     """Find topics of which a plain, sure post in Dutch meets no rule."""
     line = spec.rules[0].line if spec.rules else 1
     problems = []
-    for topic in TOPICS:
+    for topic in spec.topics:
         missing = [
             urgency
             for urgency in URGENCIES

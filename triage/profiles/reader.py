@@ -30,6 +30,7 @@ from triage.profiles import (
 from triage.profiles.bundles import bundles_of
 from triage.profiles.hours import DAY, HOLIDAYS, PUBLIC_HOLIDAYS, Hours
 from triage.profiles.lines import lines_of
+from triage.profiles.subjects import read_audit_rate, read_subjects, topics_of
 from triage.profiles.table import LIST_LIMIT, Notes, Table, meant
 from triage.ticket import ORG, UNKNOWN, URGENCIES, Urgency
 
@@ -54,6 +55,7 @@ _RULE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _TOP_KEYS: Final = (
     *("org", "name", "description", "timezone", "fallback", "night_team", "night"),
     *("hours", "holidays", "service", "priority", "bundles", "key_figures", "teams", "rules"),
+    *("topics", "learning"),
 )
 _TEAM_KEYS: Final = (
     *("name", "description", "hours", "open_on_holidays", "night_team", "night"),
@@ -90,8 +92,7 @@ def _parse(raw: bytes) -> tuple[str, dict[str, Any]]:
         text = raw.decode()
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _NotTomlError(line, "geen geldige UTF-8") from None
+        raise _NotTomlError(raw.count(b"\n", 0, error.start) + 1, "geen geldige UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+), column (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
@@ -107,6 +108,7 @@ class _Reader:
         self.top = top
         self.zone = ZoneInfo("Europe/Amsterdam")
         self.team_keys: list[str] = []
+        self.topics: tuple[str, ...] = TOPICS
 
     def spec(self) -> Spec:
         """Read all of it."""
@@ -118,6 +120,8 @@ class _Reader:
         if org and not ORG.fullmatch(org):
             top.wrong("org", "kleine letters, cijfers en streepjes, ten hoogste 40")
         floor, figure_factor, reach = self._priority()
+        subjects = read_subjects(top)
+        self.topics = topics_of(subjects)
         return Spec(
             org=org,
             name=top.text("name", org, required=True),
@@ -130,6 +134,8 @@ class _Reader:
             reach=reach,
             floor=floor,
             bundles=bundles_of(self.top.table("bundles")),
+            subjects=subjects,
+            audit_rate=read_audit_rate(top),
         )
 
     def _zone(self) -> ZoneInfo:
@@ -360,9 +366,9 @@ class _Reader:
         )
 
     def _subjects(self, when: Table) -> frozenset[tuple[str, bool]]:
-        choice = self._choice(when, "topic", (*TOPICS, UNKNOWN))
+        choice = self._choice(when, "topic", (*self.topics, UNKNOWN))
         if choice is None or choice.negated:
-            topics = [topic for topic in TOPICS if choice is None or topic in choice]
+            topics = [topic for topic in self.topics if choice is None or topic in choice]
         else:
             topics = list(choice.values)
         unsure = when.flags("abstained", frozenset({False}))

@@ -177,6 +177,8 @@ class Change:
     #: How a ticket was resolved (``beantwoord``, ``geen-actie``, ``doorgezet`` ...).
     outcome: str | None = None
     note: str | None = None
+    #: In what role the person acts; exports tell it, and never who it was.
+    role: str | None = None
     #: What was answered, or where that can be read. They stand in the history, never in events.
     reply: str | None = None
     link: str | None = None
@@ -189,9 +191,10 @@ class Event:
     ``data`` is JSON-ready: ``id`` (by which readers drop repeats), ``type`` (an Action),
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
     ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
-    edits of the post the person had seen) and ``before``: what ``team``, ``topic``, ``urgency``
-    and ``intent`` were, and in ``assessed`` what the model had said. ``undone``
-    names in ``undoes`` the ``id`` of the outcome that no longer counts; ``noted`` has ``mentions``.
+    edits of the post the person had seen), ``role``, ``said`` (the labels that the person named:
+    corrected, or confirmed where one is what it was) and ``before``: what labels and team were, and
+    in ``assessed`` what the model had said. ``undone`` names in ``undoes`` the ``id`` of the outcome
+    that no longer counts; ``noted`` has ``mentions``.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
@@ -216,10 +219,7 @@ class Queue(Handling, Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
 
     def check(self) -> None:
-        """See that the store keeps what it answers; called once at start.
-
-        Raises :class:`triage.errors.Refused`, which says what to set, and Unavailable.
-        """
+        """See that the store keeps what it answers. Raises Refused (what to set), Unavailable."""
         ...
 
     def put(

@@ -340,6 +340,8 @@ def _outcome(
         before={**was, "assessed": assessed(before.doc)},
         outcome=change.outcome,
         revision=before.revision,
+        role=change.role,
+        said=_said(change),
         **({"undoes": undoes.identity(before)} if undoes else {}),
         **({"bundle": before.id} if before.members else {}),
     )
@@ -354,10 +356,9 @@ def _copy_outcome(
 ) -> bytes:
     """Build the outcome of a member of a bundle: what its bundle got, under an id of its own."""
     identity = deed.copy_of(member, lead.version)
-    data = event_data(lead, deed.action, deed.at, identity)
     return orjson.dumps(
         {
-            **data,
+            **event_data(lead, deed.action, deed.at, identity),
             "ticket": member.id,
             "by": deed.by,
             "before": {
@@ -369,7 +370,15 @@ def _copy_outcome(
             },
             "outcome": change.outcome,
             "revision": member.revision,
+            "role": change.role,
+            "said": _said(change),
             "bundle": lead.id,
             **({"undoes": undoes.copy_of(member, lead.version - 1)} if undoes else {}),
         }
     )
+
+
+def _said(change: Change) -> dict[str, str]:
+    """Give the labels that a person named, whether or not they are what they were."""
+    named = {"topic": change.topic, "urgency": change.urgency, "intent": change.intent}
+    return {head: str(label) for head, label in named.items() if label is not None}

@@ -207,6 +207,7 @@ def document(entry: Entry) -> bytes:
             "rule": entry.route.rule,
             "team": entry.route.team,
             "lang": entry.lang,
+            **({"sampled": entry.route.sampled} if entry.route.sampled else {}),
             **({"places": entry.places} if entry.places else {}),
         },
         "created_at": entry.received_at,
@@ -305,6 +306,9 @@ def assessed(doc: bytes) -> Mapping[str, Any]:
         "team": said["team"],
         "rule": said["rule"],
         "confidence": said["confidence"],
+        "abstained": said["abstained"],
+        "lang": said["lang"],
+        "sampled": said.get("sampled", ""),
         "model": said["model"],
     }
 

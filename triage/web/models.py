@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from triage.profiles import INTENTS, TOPICS
+from triage.profiles import INTENTS
 from triage.queue import Depth
 from triage.ticket import State, Ticket, Urgency
 from triage.web.problems import OWN
@@ -74,8 +74,11 @@ Link = Annotated[
 ]
 Topic = Annotated[
     str,
-    AfterValidator(_one_of(TOPICS, "onbekend onderwerp")),
-    Field(json_schema_extra=_enum(TOPICS), examples=["wegen-straatmeubilair"]),
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$"),
+    Field(
+        description="Een onderwerp van het codeboek of van het profiel van de organisatie.",
+        examples=["wegen-straatmeubilair"],
+    ),
 ]
 Intent = Annotated[
     str,

@@ -200,6 +200,8 @@ async def correct(
     """
     if body.topic is None and body.urgency is None and body.intent is None:
         raise wrong("", "geef minstens een van topic, urgency en intent")
+    if body.topic is not None and body.topic not in profile_of(service, org_of(ticket)).topics:
+        raise wrong("topic", "onbekend onderwerp")
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
     if urgency:
