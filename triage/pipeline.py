@@ -15,10 +15,10 @@ from typing import Final
 import structlog
 
 from triage.bundle import sign
-from triage.classify import Classifier
+from triage.classify import Classifier, Explanation
 from triage.classify.safety import check as safety_check
 from triage.errors import InvalidPost
-from triage.language import Reader
+from triage.language import Reader, spans
 from triage.log import Record
 from triage.post import Post
 from triage.queue import Bundling, Entry
@@ -148,6 +148,14 @@ class Pipeline:
     def adapt(self, post: Post, assessment: Assessment) -> Assessment:
         """Bring an assessment into the topics of the organisation that a post belongs to."""
         return self._profiles[self.org_of(post)].adapt(assessment)
+
+    def explain(self, entry: Entry, reading: Reading) -> Explanation | None:
+        """Account for both scores of an entry's assessment; None where no model gave it."""
+        if entry.assessment.model != self.model:
+            return None
+        return self._classifier.explain(
+            entry.post, reading, entry.assessment, spans(entry.post.text)
+        )
 
     def give_up(self, received: Received, reason: str) -> Entry:
         """Send a post to the fallback team unread, but for the safety rules."""

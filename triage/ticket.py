@@ -43,7 +43,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A token that weighed, with its exact contribution to the score of the first topic."""
+    """A token that weighed, with its exact contribution to the score of a class."""
 
     token: str
     weight: float
@@ -69,6 +69,8 @@ class Assessment:
     safety_rule: str | None
     #: The version that judged.
     model: str
+    #: What weighed most for the urgency, as ``reasons`` for the first topic.
+    urgency_reasons: tuple[Reason, ...] = ()
 
     @property
     def topic(self) -> str:
@@ -87,6 +89,9 @@ class Assessment:
             "confidence": self.confidence,
             "abstained": self.abstained,
             "reasons": [{"token": r.token, "weight": r.weight} for r in self.reasons],
+            "urgency_reasons": [
+                {"token": r.token, "weight": r.weight} for r in self.urgency_reasons
+            ],
             "safety_rule": self.safety_rule,
             "model": self.model,
         }

@@ -62,6 +62,8 @@ def test_events_tell_every_change_without_text(store: Store, queue: Queue, put: 
         "by": "ans",
         "outcome": None,
         "revision": 0,
+        "role": None,
+        "said": {"topic": "wegen"},
         "before": {
             "team": TEAM,
             "topic": "groen",
@@ -73,6 +75,9 @@ def test_events_tell_every_change_without_text(store: Store, queue: Queue, put: 
                 "intent": "melding",
                 "team": TEAM,
                 "rule": "groen-melding",
+                "abstained": False,
+                "lang": "nl",
+                "sampled": "",
                 "confidence": 0.8,
                 "model": "2026.1",
             },

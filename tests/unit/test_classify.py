@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from triage.classify import Classifier, default_models_dir, safety
-from triage.language import Reader
+from triage.language import Reader, spans
 from triage.post import Post
 from triage.reading import Reading
 from triage.ticket import Urgency
@@ -102,6 +102,24 @@ def test_reasons_are_words_of_the_post(classifier: Classifier, reader: Reader) -
         assert weights == sorted(weights, reverse=True)
         said = f" {' '.join(reading.tokens)} "
         assert all(f" {reason.token} " in said for reason in judged.reasons)
+
+
+def test_accounts_sum_to_the_scores(classifier: Classifier, reader: Reader) -> None:
+    """Every part of both scores is named at its place in the text, and the parts are the score."""
+    batch = posts(*TEXTS, "🙏🏽 Vannacht brand!! #brandgroningen HEEEELP", "", "🔥")
+    readings = reader.read(batch)
+    scores = classifier.scores(batch, readings)
+    judged = classifier.assess(batch, readings)
+    for post, reading, row, verdict in zip(batch, readings, scores, judged, strict=True):
+        told = classifier.explain(post, reading, verdict, spans(post.text))
+        assert told.topic.key == verdict.topic
+        assert told.topic.score == pytest.approx(max(row[:21]), abs=1e-4)
+        assert told.urgency.score == pytest.approx(row[21 + verdict.urgency.rank], abs=1e-4)
+        for account in (told.topic, told.urgency):
+            assert sum(p.weight for p in account.pieces) == pytest.approx(account.score, abs=1e-3)
+            for piece in account.pieces:
+                if piece.start is not None:
+                    assert post.text[piece.start : piece.end] == piece.token
 
 
 def test_unknown_organisation(classifier: Classifier, reader: Reader) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.classify import safety
+from triage.classify.explain import Explanation, Span, Text, account
 from triage.classify.features import cues, words
 from triage.classify.files import ModelFiles
 from triage.classify.table import TOKEN_LIMIT, Hits, Ints, Rows, Table
@@ -33,7 +34,7 @@ class Classifier:
     def __init__(self, model: ModelFiles, *, token_limit: int = TOKEN_LIMIT) -> None:
         self.version = model.version
         #: The words that the model has weights for.
-        self.words: Sequence[str] = model.tokens[1 : len(model.arrays["words"])]
+        self.words: Sequence[str] = model.tokens[2 : len(model.arrays["words"])]
         self._table = Table(model, token_limit=token_limit)
         self._bias = model.arrays["bias"]
         self._cues = model.arrays["cues"]
@@ -61,24 +62,52 @@ class Classifier:
         texts = _texts(posts, readings)
         hits = self._table.find(texts)
         topic_p, urgency_p, intent_p = self._probabilities(self._scores(posts, hits))
-        reasons = self._reasons(hits, topic_p.argmax(axis=1), texts)
+        ranks = self._ranks(urgency_p)
         best = np.argsort(-topic_p, axis=1, kind="stable")[:, :TOPICS]
         best_p = _rounded(np.take_along_axis(topic_p, best, axis=1))
         judged = zip(
             best.tolist(),
             best_p,
-            self._urgencies(urgency_p),
+            [URGENCIES[rank] for rank in ranks.tolist()],
             _rounded(urgency_p),
             intent_p.argmax(axis=1).tolist(),
             _rounded(intent_p.max(axis=1)),
             (hits.known > 0).tolist(),
-            reasons,
+            self._reasons(hits, best[:, 0], texts),
+            self._reasons(hits, self._heads[1].start + ranks, texts),
             strict=True,
         )
         return [
             self._assessment(row, _raised(post, row[2]))
             for post, row in zip(posts, judged, strict=True)
         ]
+
+    def explain(
+        self, post: Post, reading: Reading, assessment: Assessment, spans: Sequence[Span]
+    ) -> Explanation:
+        """Account for the first topic and the urgency of a post that this model assessed.
+
+        ``spans`` are those of ``triage.language.spans`` for its text.
+        """
+        (tokens,) = _texts([post], [reading])
+        hits = self._table.find([tokens])
+        text = Text.of(post.text, spans, len(tokens))
+        norm = float(_norm(hits.counts)[0])
+        found = [cue for cue in cues(post, len(tokens)) if cue in self._cue_ids]
+
+        def told(column: int) -> list[tuple[str, float]]:
+            weights = self._cues[[self._cue_ids[cue] for cue in found], column].astype(float)
+            return [
+                ("(basis)", float(self._bias[column])),
+                *zip(found, weights.tolist(), strict=True),
+            ]
+
+        topic = self._topics.index(assessment.topic)
+        urgency = self._heads[1].start + assessment.urgency.rank
+        return Explanation(
+            topic=account(assessment.topic, topic, hits, norm, told(topic), text),
+            urgency=account(assessment.urgency.value, urgency, hits, norm, told(urgency), text),
+        )
 
     def scores(self, posts: Sequence[Post], readings: Sequence[Reading]) -> Rows:
         """Give the raw scores: (posts, classes), topics, then urgencies, then intents."""
@@ -106,30 +135,30 @@ class Classifier:
         )
         return topic, urgency, intent
 
-    def _urgencies(self, urgency_p: Rows) -> list[Urgency]:
+    def _ranks(self, urgency_p: Rows) -> NDArray[np.intp]:
         """Choose the likeliest, but ``kritiek`` from its own, lower, bar on."""
-        chosen = urgency_p.argmax(axis=1)
-        chosen[urgency_p[:, _CRITICAL] >= self._critical_at] = _CRITICAL
-        return [URGENCIES[number] for number in chosen.tolist()]
+        ranks: NDArray[np.intp] = urgency_p.argmax(axis=1)
+        ranks[urgency_p[:, _CRITICAL] >= self._critical_at] = _CRITICAL
+        return ranks
 
     def _reasons(
-        self, hits: Hits, topic: NDArray[np.intp], texts: Sequence[Sequence[str]]
+        self, hits: Hits, column: NDArray[np.intp], texts: Sequence[Sequence[str]]
     ) -> list[tuple[Reason, ...]]:
-        """Name what weighed most for the first topic, with its exact part of the score."""
+        """Name what weighed most for the class of each text, with its exact part of the score."""
         norm = _norm(hits.counts)
         found = [
             (
                 part.text,
                 part.token,
                 np.full(len(part.text), part.length),
-                part.scores[part.row, topic[part.text]] / norm[part.text],
+                part.scores[part.row, column[part.text]] / norm[part.text],
             )
             for part in hits.parts
         ]
         text, token, length, weight = (
             np.concatenate(column) for column in zip(*found, strict=True)
         )
-        # What speaks for the topic; the mark of the beginning alone is no reason.
+        # What speaks for the class; the mark of the beginning alone is no reason.
         speaks = np.flatnonzero((weight > _SMALLEST) & (token + length > 0))
         order = speaks[np.lexsort((-weight[speaks], text[speaks]))]
         owner = text[order]
@@ -147,7 +176,7 @@ class Classifier:
         return [tuple(named) for named in reasons]
 
     def _assessment(self, judged: _Judged, raised: tuple[Urgency, str] | None) -> Assessment:
-        best, best_p, urgency, urgency_p, intent, intent_p, known, reasons = judged
+        best, best_p, urgency, urgency_p, intent, intent_p, known, reasons, urgency_reasons = judged
         return Assessment(
             topics=tuple((self._topics[at], p) for at, p in zip(best, best_p, strict=True)),
             urgency=raised[0] if raised else urgency,
@@ -157,14 +186,16 @@ class Classifier:
             confidence=best_p[0],
             abstained=best_p[0] < self._abstain_below or not known,
             reasons=reasons,
+            urgency_reasons=urgency_reasons,
             safety_rule=raised[1] if raised else None,
             model=self.version,
         )
 
 
 #: One row of a batch: topics and their p, urgency and its p, intent and its p, whether the model
-#: knows any of it, reasons.
-_Judged = tuple[list[int], list[float], Urgency, list[float], int, float, bool, tuple[Reason, ...]]
+#: knows any of it, reasons for the topic and for the urgency.
+_Reasons = tuple[Reason, ...]
+_Judged = tuple[list[int], list[float], Urgency, list[float], int, float, bool, _Reasons, _Reasons]
 
 
 def _raised(post: Post, urgency: Urgency) -> tuple[Urgency, str] | None:

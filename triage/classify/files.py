@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from triage.errors import InvalidModel
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 ARRAYS: Final = "arrays.npz"
 MODEL: Final = "model.json"
 CHECKSUMS: Final = "checksums.json"
@@ -58,7 +58,7 @@ class ModelFiles:
 
     @property
     def tokens(self) -> list[str]:
-        """Tokens by index; the first is the mark of a text's beginning."""
+        """Tokens by index; the first two are the marks of a text's beginning and end."""
         tokens: list[str] = self.meta["tokens"]
         return tokens
 

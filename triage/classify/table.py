@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from triage.classify.features import PHRASE_LENGTH, START, grams
+from triage.classify.features import END, PHRASE_LENGTH, START, grams
 from triage.classify.files import ModelFiles
 
 Rows = NDArray[np.float32]
@@ -61,6 +61,8 @@ class Hits:
         return total
 
 
+#: The marks of a text's beginning and end, which count as tokens in pairs alone.
+_ENDS: Final = 2
 #: How many rows are made at a time: what that takes beside them would be a peak of memory.
 _SLICE: Final = 1_000
 
@@ -86,7 +88,7 @@ class Table:
         self._rows = np.zeros((self._limit, self.classes), np.float32)
         self._slot_ids = np.full(self._limit, -1, np.int64)
         self._is_known = np.zeros(self._limit, np.bool_)
-        for start in range(0, len(self._common), _SLICE):  # the mark of the beginning is the first
+        for start in range(0, len(self._common), _SLICE):  # the two marks are the first
             self._add(self._common[start : start + _SLICE])
 
     def find(self, texts: Sequence[Sequence[str]]) -> Hits:
@@ -95,11 +97,11 @@ class Table:
         text = np.repeat(np.arange(len(texts)), lengths)
         starts = np.cumsum(lengths) - lengths
         position = np.arange(len(slots)) - starts[text] - 1  # the mark of the beginning is at -1
-        known = np.add.reduceat(self._is_known[slots].astype(np.int64), starts) - 1
+        known = np.add.reduceat(self._is_known[slots].astype(np.int64), starts) - _ENDS
         tokens = Part(length=1, text=text, token=position, row=slots, scores=self._rows)
         return Hits(
             parts=[tokens, *self._phrases(self._slot_ids[slots], text, position)],
-            counts=lengths - 1,
+            counts=lengths - _ENDS,
             known=known,
         )
 
@@ -108,13 +110,14 @@ class Table:
         for tokens in texts:
             flat.append(START)
             flat.extend(tokens)
+            flat.append(END)
         if len(self._slots) + len(flat) > self._limit:
             self._make_room(flat)
         found = list(map(self._slots.get, flat))
         if None in found:
             self._add({flat[at] for at, slot in enumerate(found) if slot is None})
             found = list(map(self._slots.__getitem__, flat))
-        lengths = np.fromiter((len(tokens) + 1 for tokens in texts), np.int64, len(texts))
+        lengths = np.fromiter((len(tokens) + _ENDS for tokens in texts), np.int64, len(texts))
         return np.fromiter(found, np.int64, len(found)), lengths
 
     def _make_room(self, flat: Sequence[str]) -> None:

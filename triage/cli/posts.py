@@ -88,7 +88,15 @@ def _classified(pipeline: Pipeline, batch: list[Line]) -> Iterator[dict[str, Any
     received = [item for item in read if isinstance(item, Received)]
     judged = iter(pipeline.judge_with_readings(received))
     for item in read:
-        yield item if isinstance(item, dict) else judgement(*next(judged))
+        if isinstance(item, dict):
+            yield item
+            continue
+        entry, reading = next(judged)
+        explanation = pipeline.explain(entry, reading)
+        yield {
+            **judgement(entry, reading),
+            "explanation": explanation.to_mapping() if explanation else None,
+        }
 
 
 def judgement(entry: Entry, reading: Reading) -> dict[str, Any]:
@@ -115,6 +123,7 @@ def judgement(entry: Entry, reading: Reading) -> dict[str, Any]:
         "confidence": assessment["confidence"],
         "abstained": assessment["abstained"],
         "reasons": assessment["reasons"],
+        "urgency_reasons": assessment["urgency_reasons"],
         "rule": entry.route.rule,
         "safety_rule": assessment["safety_rule"],
         "model": assessment["model"],

@@ -1,12 +1,18 @@
-"""Training: one logistic regression a class, compiled to the additive table.
+"""Training: one linear judge a class, compiled to the additive table.
 
-The same corpus gives the same bytes: everything is sorted, nothing is dated, and liblinear is
+The lexicon teaches twice: as features (how much speaks for each key) and as short texts of their
+own, so that the n-grams of words that no post holds are known too. Urgency is ordinal: two more
+judges learn "hoog or worse" and "normaal or worse" and their scores go to the urgencies they mean;
+all of it adds up, so no more than a sum is left of it at run time.
+
+The same corpus gives the same bytes: everything is sorted, nothing is dated, and descent is
 seeded. The version is a digest of what was learnt.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +21,23 @@ from typing import Any, Final
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from triage import __version__
-from triage.classify.features import START
+from triage.classify.features import END, START
 from triage.classify.files import FORMAT, ModelFiles
 from triage.language import Reader
 from triage.learn.calibrate import Calibration, calibrate
 from triage.learn.corpus import Example, load_examples, load_terms
+from triage.learn.descent import descend
 from triage.learn.vectors import GROUPS, Phrases, Text, Vectoriser, idf, phrases_of, texts_of
 from triage.ticket import URGENCIES
 
 #: What each group of features is multiplied by before training: its share of the regularisation.
 SCALES: Final = {"words": 1.0, "grams": 0.5, "pairs": 1.0, "lexicon": 0.2, "cues": 0.3}
-#: Inverse strength of the L2 regularisation.
-STRENGTH: Final = 4.0
+#: What a phrase of the lexicon weighs as a text, beside a post.
+PHRASE_WEIGHT: Final = 0.3
+#: What the scores of "this urgent or worse" weigh beside those of each urgency.
+ORDINAL_WEIGHT: Final = 0.8
 #: Weights smaller than this are dropped: they change no decision and cost space.
 SMALLEST: Final = 1e-3
 
@@ -52,6 +60,13 @@ class Labels:
             urgencies=[urgency.value for urgency in URGENCIES],
             intents=sorted({example.intent for example in examples}),
         )
+
+    @property
+    def heads(self) -> tuple[slice, slice, slice]:
+        """Where the columns of topics, urgencies and intents stand."""
+        first = len(self.topics)
+        second = first + len(self.urgencies)
+        return slice(0, first), slice(first, second), slice(second, second + len(self.intents))
 
     def targets(self, examples: Sequence[Example]) -> NDArray[np.int8]:
         """Give what each example is: (examples, classes), 0 or 1; topics may be several."""
@@ -76,11 +91,45 @@ class Learnt:
         return summed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """The lexicon as features and as texts: ``targets`` and ``weight`` are (texts, classes)."""
+
+    phrases: Phrases
+    texts: list[Text]
+    targets: NDArray[np.int8]
+    weight: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, phrases: Phrases, labels: Labels) -> Lexicon:
+        """Give each phrase as a text; it says nothing of a head that it has no key for."""
+        ordered = sorted(phrases)
+        texts = [Text(tokens=phrase, cues=(), whole=False) for phrase in ordered]
+        columns = [
+            *labels.topics,
+            *(f"urgency:{key}" for key in labels.urgencies),
+            *(f"intent:{key}" for key in labels.intents),
+        ]
+        targets = np.array([[key in phrases[p] for key in columns] for p in ordered], np.int8)
+        targets = targets.reshape(len(ordered), len(columns))
+        says = [
+            np.repeat(targets[:, head].any(axis=1, keepdims=True), head.stop - head.start, axis=1)
+            for head in labels.heads
+        ]
+        weight = (PHRASE_WEIGHT * np.concatenate(says, axis=1)).astype(np.float32)
+        return cls(phrases=phrases, texts=texts, targets=targets, weight=weight)
+
+
 def learn(
-    texts: Sequence[Text], targets: NDArray[np.int8], phrases: Phrases, *, seed: int
+    texts: Sequence[Text],
+    targets: NDArray[np.int8],
+    lexicon: Lexicon,
+    labels: Labels,
+    *,
+    seed: int,
 ) -> Learnt:
-    """Fit one logistic regression a class on the same features."""
-    vectoriser = Vectoriser(phrases)
+    """Fit all judges on the same features."""
+    vectoriser = Vectoriser(lexicon.phrases)
     vectoriser.fit(texts)
     counts = vectoriser.counts(texts)
     scales = {
@@ -88,31 +137,48 @@ def learn(
         * (idf(counts[group]) if group in _RARE else np.ones(counts[group].shape[1]))
         for group in GROUPS
     }
-    scaled = sp.hstack([counts[group] @ sp.diags(scales[group]) for group in GROUPS]).tocsr()
-    fitted = [_fit(scaled, targets[:, column], seed) for column in range(targets.shape[1])]
-    weights = np.array([coefficients for coefficients, _ in fitted]).T
+    rows = [counts, vectoriser.counts(lexicon.texts)] if lexicon.texts else [counts]
+    scaled = [sp.hstack([c[group] @ sp.diags(scales[group]) for group in GROUPS]) for c in rows]
+    urgency = labels.heads[1]
+    judges = descend(
+        sp.vstack(scaled).tocsr().astype(np.float32),
+        _with_ordinal(np.concatenate([targets, lexicon.targets]), urgency),
+        _with_ordinal_weight(
+            np.concatenate([np.ones(targets.shape, np.float32), lexicon.weight]), urgency
+        ),
+        seed=seed,
+    )
+    weights = _summed(judges.weights.astype(np.float64), urgency)
     ends = np.cumsum([len(scales[group]) for group in GROUPS])[:-1]
     parts = dict(zip(GROUPS, np.split(weights, ends), strict=True))
     return Learnt(
         vectoriser=vectoriser,
         weights={group: parts[group] * scales[group][:, None] for group in GROUPS},
-        bias=np.array([intercept for _, intercept in fitted]),
+        bias=_summed(judges.bias[None].astype(np.float64), urgency)[0],
     )
 
 
-#: The score of a class without a single example.
-_NEVER: Final = -10.0
 _RARE: Final = frozenset({"words", "grams", "pairs"})
+#: "hoog or worse" and "normaal or worse": how many urgencies each means.
+_ORDINAL: Final = (2, 3)
 
 
-def _fit(features: Any, target: NDArray[np.int8], seed: int) -> tuple[Weights, float]:  # noqa: ANN401 - untyped library
-    if not target.any():  # all of its posts are by authors held out: nothing speaks for it
-        return np.zeros(features.shape[1]), _NEVER
-    model = LogisticRegression(
-        C=STRENGTH, solver="liblinear", dual=True, tol=0.05, random_state=seed, max_iter=200
-    )
-    model.fit(features, target)
-    return model.coef_[0], float(model.intercept_[0])
+def _with_ordinal(targets: NDArray[np.int8], urgency: slice) -> NDArray[np.int8]:
+    """Add a column for each "this urgent or worse"."""
+    told = [targets[:, urgency][:, :most].any(axis=1) for most in _ORDINAL]
+    return np.column_stack([targets, *told]).astype(np.int8)
+
+
+def _with_ordinal_weight(weight: NDArray[np.float32], urgency: slice) -> NDArray[np.float32]:
+    return np.column_stack([weight, *(weight[:, urgency.start] for _ in _ORDINAL)])
+
+
+def _summed(weights: Weights, urgency: slice) -> Weights:
+    """Give the ordinal columns, the last ones, to the urgencies that they mean."""
+    summed = weights[:, : -len(_ORDINAL)].copy()
+    for most, column in zip(_ORDINAL, weights[:, -len(_ORDINAL) :].T, strict=True):
+        summed[:, urgency.start : urgency.start + most] += ORDINAL_WEIGHT * column[:, None]
+    return summed
 
 
 def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = 5) -> str:
@@ -126,8 +192,10 @@ def train(corpus: Path, out: Path, *, seed: int = 0, folds: int = 5) -> str:
     phrases = phrases_of(load_terms(corpus, reader))
     labels = Labels.of(examples)
     targets = labels.targets(examples)
-    calibration = calibrate(examples, texts, labels, targets, phrases, seed=seed, folds=folds)
-    model = compiled(learn(texts, targets, phrases, seed=seed), labels, phrases, calibration)
+    lexicon = Lexicon.of(phrases, labels)
+    calibration = calibrate(examples, texts, labels, targets, lexicon, seed=seed, folds=folds)
+    learnt = learn(texts, targets, lexicon, labels, seed=seed)
+    model = compiled(learnt, labels, phrases, calibration)
     folder = out / model.version
     if not folder.exists():  # the same corpus trained again is the same version
         model.save(folder)
@@ -146,8 +214,9 @@ def compiled(
     pairs = [tuple(name.split(" ")) for name in names["pairs"]]
     ordered = sorted(phrases)
     others = {token for pair in pairs for token in pair} | {t for phrase in ordered for t in phrase}
-    # The mark of the beginning has a row like any word, so that indices and rows agree.
-    tokens = [START, *names["words"], *sorted(others - set(names["words"]) - {START})]
+    # The marks of beginning and end have a row like any word, so that indices and rows agree.
+    marks = [START, END]
+    tokens = [*marks, *names["words"], *sorted(others - set(names["words"]) - set(marks))]
     ids = {token: number for number, token in enumerate(tokens)}
     key_ids = {key: number for number, key in enumerate(vectoriser.keys)}
     entries = [
@@ -155,10 +224,10 @@ def compiled(
         for number, phrase in enumerate(ordered)
         for key, weight in sorted(phrases[phrase].items())
     ]
-    beginning = np.zeros((1, rounded["words"].shape[1]), np.float16)
+    nothing = np.zeros((len(marks), rounded["words"].shape[1]), np.float16)
     arrays = {
         "bias": learnt.bias.astype(np.float32),
-        "words": np.concatenate([beginning, rounded["words"][kept["words"]]]),
+        "words": np.concatenate([nothing, rounded["words"][kept["words"]]]),
         "grams": rounded["grams"][kept["grams"]],
         "pairs": rounded["pairs"][kept["pairs"]],
         "pair_tokens": np.array([[ids[a], ids[b]] for a, b in pairs], np.int32).reshape(-1, 2),
@@ -186,19 +255,20 @@ def compiled(
         "card": {
             "corpus": "models/corpus",
             "examples": calibration.examples,
-            "method": "one-vs-rest logistic regression on token counts, compiled to a table",
+            "method": "linear judges (squared hinge, ordinal urgency) on token counts, in a table",
             "trained_with": f"triage {__version__}",
         },
     }
-    return ModelFiles(version=_version(arrays), meta=meta, arrays=arrays)
+    return ModelFiles(version=_version(arrays, calibration), meta=meta, arrays=arrays)
 
 
 def _rounded(weights: Weights) -> NDArray[np.float16]:
     return np.where(np.abs(weights) < SMALLEST, 0, weights).astype(np.float16)
 
 
-def _version(arrays: dict[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
+def _version(arrays: dict[str, NDArray[Any]], calibration: Calibration) -> str:
+    """Name what was learnt, and the bars that it is judged by."""
+    digest = hashlib.sha256(json.dumps(calibration.settings, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())

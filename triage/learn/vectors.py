@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
-from triage.classify.features import PHRASE_LENGTH, START, cues, grams, words
+from triage.classify.features import END, PHRASE_LENGTH, START, cues, grams, words
 from triage.learn.corpus import Example, Term
 from triage.reading import Reading
 
@@ -32,6 +32,9 @@ class Text:
 
     tokens: tuple[str, ...]
     cues: tuple[str, ...]
+    #: False for a phrase of the lexicon that stands in for a text: it neither begins nor ends one,
+    #: and is not told by the lexicon what it is.
+    whole: bool = True
 
 
 def texts_of(examples: Sequence[Example], readings: Sequence[Reading]) -> list[Text]:
@@ -105,6 +108,8 @@ class Vectoriser:
         columns: list[int] = []
         values: list[float] = []
         for row, text in enumerate(texts):
+            if not text.whole:
+                continue
             for phrase in _phrases_in(text.tokens):
                 for key, weight in self._phrases.get(phrase, {}).items():
                     rows.append(row)
@@ -123,7 +128,9 @@ def _grams_of(text: Text) -> Iterator[str]:
 
 
 def _pairs_of(text: Text) -> list[str]:
-    line = (START, *text.tokens)
+    if not text.tokens:
+        return []
+    line = (START, *text.tokens, END) if text.whole else text.tokens
     return [pair_name(left, right) for left, right in pairwise(line)]
 
 

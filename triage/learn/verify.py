@@ -48,7 +48,7 @@ def verify(model: ModelFiles, examples: Sequence[Example]) -> float:
 def _names(model: ModelFiles) -> dict[str, list[str]]:
     tokens = model.tokens
     pairs = [pair_name(tokens[a], tokens[b]) for a, b in model.arrays["pair_tokens"].tolist()]
-    # The first word is the mark of the beginning, which no text holds.
+    # The first two are the marks of beginning and end, which no text holds as words.
     return {
         "words": tokens[: len(model.arrays["words"])],
         "grams": model.meta["grams"],

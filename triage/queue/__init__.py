@@ -219,7 +219,7 @@ class Queue(Handling, Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
 
     def check(self) -> None:
-        """See that the store keeps what it answers. Raises Refused (what to set), Unavailable."""
+        """See that the store keeps what it answers. Raises Refused and Unavailable."""
         ...
 
     def put(

@@ -333,6 +333,7 @@ def mask_document(doc: bytes) -> bytes:
     data["post"] = {**post, "text": MASK, "deleted": True}
     data["assessment"]["reasons"] = []
     data["assessment"].pop("places", None)
+    data["assessment"]["urgency_reasons"] = []
     return orjson.dumps(data)
 
 
