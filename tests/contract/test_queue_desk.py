@@ -211,3 +211,12 @@ def test_undoing_for_a_bundle_names_the_outcome_of_every_member(
     assert undone == said
     assert set(said) == {store.id("a"), store.id("b")}
     refused("bundled", lambda: queue.note(store.id("b"), "x", by="a", now=NOW, request=request()))
+
+
+def test_a_confirmation_names_the_labels(store: Store, queue: Queue, put: Put) -> None:
+    """The outcome says that a person stands for each label as it is."""
+    put(store.entry())
+    act(queue, "confirm", store.id(), Change(), token=None)
+    event = events(store, queue)[-1]
+    assert event["type"] == "confirmed"
+    assert event["said"] == {"topic": "groen", "urgency": "normaal", "intent": "melding"}

@@ -18,6 +18,7 @@ from triage.ticket import State, Ticket, Urgency
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 expect = playwright.expect
+expect.set_options(timeout=15_000)  # a shared machine may be slow
 TEAM = "openbare-ruimte"
 
 
@@ -222,6 +223,24 @@ def test_a_colleagues_claim_shows_at_once(desk: Desk) -> None:
     page.reload()
     shown(page, ticket)
     assert page.locator("#reply").input_value() == "Half geschreven"
+
+
+def test_an_edit_and_a_withdrawal_show_at_once(desk: Desk) -> None:
+    """Who has the ticket open is told, and the text on the screen is the one that stands."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    held(page)
+    put, org = desk.server.queue.put, desk.server.org
+    put(org, [desk.server.entry("p-0", text="Nu ook brand", team=TEAM)], now=now(), request="e")
+    expect(page.locator("#toasts")).to_contain_text("zojuist gewijzigd")
+    expect(page.locator("#post-text")).to_have_text("Nu ook brand")
+    put(org, [desk.server.entry("p-0", text="", deleted=True, team=TEAM)], now=now(), request="d")
+    expect(page.locator("#toasts")).to_contain_text("beantwoord het niet")
+    expect(page.locator("#reader")).to_contain_text("De afzender heeft dit bericht ingetrokken")
+    assert "brand" not in page.locator("#pane").inner_text()
+    assert get(desk, ticket).claim
 
 
 def test_an_expired_lease_is_shown_and_a_late_answer_refused(desk: Desk) -> None:

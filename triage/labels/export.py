@@ -113,6 +113,9 @@ def base_row(ticket: str, post: Post, masker: Masker, names: Pseudonyms) -> dict
 
 
 def _row(ticket: str, post: Post, acts: Acts, masker: Masker, names: Pseudonyms) -> Row | None:
+    acts = standing(acts)
+    if not acts:
+        return None
     last, said = acts[-1], _said(acts)
     assessed = last["before"]["assessed"]
     predicted = {head: str(assessed[head]) for head in HEADS}
@@ -136,6 +139,17 @@ def _row(ticket: str, post: Post, acts: Acts, masker: Masker, names: Pseudonyms)
         role=str(last.get("role") or ""),
         at=str(last["at"]),
     )
+
+
+def standing(acts: Acts) -> list[Mapping[str, Any]]:
+    """Leave out what was taken back, and the taking back.
+
+    >>> acts = [{"id": "a", "type": "corrected"}, {"id": "b", "type": "resolved"}]
+    >>> [act["id"] for act in standing([*acts, {"id": "c", "type": "undone", "undoes": "b"}])]
+    ['a']
+    """
+    fallen = {act.get("undoes") for act in acts if act["type"] == "undone"}
+    return [act for act in acts if act["type"] != "undone" and act.get("id") not in fallen]
 
 
 _BEST_FIRST: Final = (Status.CORRECTED, Status.CONFIRMED, Status.UNTOUCHED)

@@ -192,9 +192,9 @@ class Event:
     ``ticket``, ``org``, ``team``, ``urgency``, ``topic``, ``intent``, ``due_at``, ``state``,
     ``version``, ``at``; of leases ``by``; of outcomes ``by``, ``outcome``, ``revision`` (how many
     edits of the post the person had seen), ``role``, ``said`` (the labels that the person named:
-    corrected, or confirmed where one is what it was) and ``before``: labels and team as they were,
-    and in ``assessed`` what the model had said. ``undone`` names in ``undoes`` the ``id`` of the
-    outcome that no longer counts; ``noted`` has ``mentions``.
+    corrected, or confirmed where one is what it was) and ``before``: what labels and team were, and
+    in ``assessed`` what the model had said. ``undone`` names in ``undoes`` the ``id`` of what no
+    longer counts; ``noted`` has ``mentions``.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.

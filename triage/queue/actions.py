@@ -125,7 +125,10 @@ def confirm(stored: Stored | None, deed: Deed, change: Change) -> Write:
     stored = must_be_open(stored)
     need_right(stored, deed)
     after = _lease_after(stored, deed)
-    return _outcome(stored, after, deed, Change(note=change.note))
+    named = replace(
+        change, team=None, topic=stored.topic, urgency=stored.urgency, intent=stored.intent
+    )
+    return _outcome(stored, after, deed, named)
 
 
 def reopen(stored: Stored | None, deed: Deed, change: Change) -> Write:

@@ -124,6 +124,8 @@ export class Pane extends EventTarget {
   heard(event) {
     this.forget(event.ticket);
     if (event.ticket !== this.id || event.version <= Number(this.pane.dataset.version)) return;
+    if (event.type === "edited") toast(t("edited"), { error: true });
+    if (event.type === "deleted") toast(t("deleted"), { error: true });
     this.again(true);
   }
 
