@@ -156,8 +156,9 @@ class Cutter:
             return [(0, len(text))]
         self._seen += 1
         if self._seen > self._limit:
+            del self._nlp  # both at once would be a peak of memory
+            gc.collect()  # it lives in reference cycles
             self._nlp = spacy.blank("nl")
-            gc.collect()  # the old one lives in reference cycles
             self._seen = 1
             self.builds += 1
         return [(token.idx, token.idx + len(token)) for token in self._nlp.tokenizer(text)]
