@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import orjson
 
 from triage.access import AUDIT_DAYS, AuditEntry, Drawer
+from triage.closing import Closing
 from triage.queue.redis_connect import Connection
 
 _PREFIX: Final = "triage:{access}:"
@@ -25,7 +25,7 @@ _AUDIT: Final = f"{_PREFIX}audit"
 _ID: Final = re.compile(r"\d{1,15}-\d{1,15}")
 
 
-class RedisAccess:
+class RedisAccess(Closing):
     """One Redis, for all threads of a process and all servers of a deployment."""
 
     def __init__(self, url: str) -> None:
@@ -86,17 +86,6 @@ class RedisAccess:
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _key(drawer: Drawer, key: str) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from triage.access import AUDIT_DAYS, AuditEntry, Drawer
+from triage.closing import Closing
 from triage.sqlite_file import connect, load_queries, prepare, unavailable
 
 #: The version of the schema that this code needs.
@@ -22,7 +22,7 @@ _SQL: Final = load_queries(Path(__file__).with_name("sqlite.sql"))
 _T = TypeVar("_T")
 
 
-class SqliteAccess:
+class SqliteAccess(Closing):
     """One file; each call is one transaction, on disk on return."""
 
     def __init__(self, path: Path) -> None:
@@ -93,17 +93,6 @@ class SqliteAccess:
         with self._lock:
             while self._idle:
                 self._idle.pop().close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(
         self, work: Callable[[sqlite3.Connection], _T], *, begin: str = "BEGIN IMMEDIATE"

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
 
+from triage.closing import Closing
 from triage.errors import InvalidPost, Unavailable
 from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, checked
 from triage.log.dead_letter import dead_letter, without_payload
@@ -37,7 +37,7 @@ _YOUNG_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 1.8
 
 
-class KafkaLog:
+class KafkaLog(Closing):
     """A :class:`triage.log.Log` on Kafka. Opens its connections when they are first needed.
 
     ``poll``, ``seek``, ``commit`` and ``close`` belong to one thread; the rest may be called from
@@ -158,17 +158,6 @@ class KafkaLog:
             self._forget_peeker()
         self._writer.close()
         self._admin.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _scanned(
         self, oldest: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]

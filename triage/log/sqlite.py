@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from triage.closing import Closing
 from triage.errors import InvalidPost
 from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, checked
 from triage.log.dead_letter import dead_letter
@@ -37,7 +37,7 @@ _SCAN_ROWS: Final = 500
 _END: Final = 2**62
 
 
-class SqliteLog:
+class SqliteLog(Closing):
     """A :class:`triage.log.Log` in one file, the same one as the embedded queue's.
 
     ``poll``, ``seek`` and ``commit`` belong to one thread; the rest may be called from any.
@@ -179,17 +179,6 @@ class SqliteLog:
             self._joined = False
             self._reads.close()
             self._appends.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _prepare(self) -> None:
         with self._prepare_lock:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from triage.closing import Closing
 from triage.queue import Action, Change, actions, regroup
 from triage.queue.actions import Decision, Deed
 from triage.queue.checks import (
@@ -28,7 +29,7 @@ class _Outcome(Protocol):
     def __call__(self, stored: Stored | None, deed: Deed, change: Change) -> Write: ...
 
 
-class Desk(ABC):
+class Desk(Closing):
     """Half of a queue: what people do to a ticket that is there."""
 
     @abstractmethod

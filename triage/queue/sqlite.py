@@ -11,8 +11,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from triage.queue import REMEMBER_SECONDS, Advance, Depth, Entry, Event, PutResult
 from triage.queue.actions import Decision
@@ -289,14 +288,3 @@ class SqliteQueue(Desk):
     def close(self) -> None:
         """Let go of everything."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
