@@ -8,6 +8,7 @@ Alertmanager groups); Jaccard against the last 50 posts (as AIDR does). See READ
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
 import uuid
@@ -22,8 +23,9 @@ from typing import Final
 
 from datasketch import MinHash, MinHashLSH
 
-from benchmarks._support import Figure, clean_exit_on_sigterm, progress, report, servers
+from benchmarks._support import Figure, clean_exit_on_sigterm, median, progress, report, servers
 from tests.plugins.bundle_kills import run
+from tests.plugins.queue_stores import Store
 from tests.plugins.storm import Told, batches, storm
 from triage.cli.build import load_pipeline, load_profiles
 from triage.pipeline import Received
@@ -38,6 +40,7 @@ _SPAN: Final = timedelta(hours=8)
 #: Jaccard similarity of words from which the peers take two posts for copies.
 _ALIKE: Final = 0.6
 _PERMUTATIONS: Final = 64
+_SOUNDS: Final = [a + b for a in "bdfghklmnprstvwz" for b in ("aa", "ee", "ie", "oo", "ui")][:36]
 
 Labels = list[str]
 
@@ -136,6 +139,7 @@ def main() -> int:
     parser.add_argument("--originals", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--redis", action="store_true", help="put into a real Redis, not SQLite")
+    parser.add_argument("--grow", type=int, default=0, help="bundles in the larger store")
     parser.add_argument("--kill-seeds", type=int, default=20, help="storms with kills")
     parser.add_argument("--quick", action="store_true", help="a tenth of it")
     parser.add_argument("--strict", action="store_true", help="exit status 1 for a target missed")
@@ -146,13 +150,21 @@ def main() -> int:
     clean_exit_on_sigterm()
     told = storm(options.seed, posts=options.posts, originals=options.originals)
     progress(f"storm: {Counter(one.kind for one in told)}")
+    grown: list[Figure] = []
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory())
         url = f"sqlite:///{folder}/bundles.db"
         if options.redis:
-            url = stack.enter_context(servers(fsync="everysec")).redis.url
+            running = stack.enter_context(servers(fsync="everysec"))
+            url = running.redis.url
         labels, seconds, tickets, hidden = ours(told, url)
         progress("ours done")
+        if options.redis:
+            with running.redis.client() as client:
+                used = client.info("memory")["used_memory"] / len(told)
+            grown.append(Figure(name="Redis memory a post", value=used, unit="bytes"))
+        if options.grow:
+            grown += _as_it_grows(url, (10_000, options.grow))
     copied = [n for n, one in enumerate(told) if one.kind == "copy"]
     shown = len({labels[n] for n in copied})
     precision, recall = quality(told, labels)
@@ -177,9 +189,50 @@ def main() -> int:
             ),
             Figure(name=f"{name}: CPU a post", value=cpu / len(told) * 1e6, unit="us"),
         ]
+    figures += grown
     figures += _after_kills(options.kill_seeds)
     wrong = _examples(told, labels)
     return report("bundles", figures, details={"wrong": wrong}, strict=options.strict)
+
+
+def _as_it_grows(url: str, sizes: Sequence[int]) -> list[Figure]:
+    """Put until a store holds so many bundles; what a look-up takes then."""
+    rng = random.Random(1)
+    words = [f"{a}{b}{c}" for a in _SOUNDS for b in _SOUNDS for c in _SOUNDS]
+    store = Store("grown", url)
+    queue, held, costs = store.open(), 0, []
+
+    def entries(count: int, name: str) -> list[Entry]:
+        return [
+            store.copy(f"{name}-{n}", " ".join(rng.choices(words, k=14)), received_at=_START)
+            for n in range(count)
+        ]
+
+    for size in sizes:
+        while held < size:
+            count = min(1_000, size - held)
+            queue.put(store.org, entries(count, str(held)), now=_START, request=uuid.uuid4().hex)
+            held += count
+        times = []
+        for turn in range(5):
+            fresh = entries(500, f"fresh-{size}-{turn}")
+            begun = time.perf_counter()
+            queue.put(store.org, fresh, now=_START, request=uuid.uuid4().hex)
+            times.append((time.perf_counter() - begun) / len(fresh) * 1e6)
+            held += len(fresh)
+        costs.append(median(times))
+        progress(f"{held:,} bundles: {costs[-1]:.0f} us a post")
+    store.close()
+    note = f"{costs[-1]:.0f} us with {sizes[-1]:,} bundles, {costs[0]:.0f} us with {sizes[0]:,}"
+    return [
+        Figure(
+            name="put with many bundles / few",
+            value=costs[-1] / costs[0],
+            unit="x",
+            at_most=1.5,
+            note=note,
+        )
+    ]
 
 
 def _after_kills(seeds: int) -> list[Figure]:
