@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import pytest
 
+from tests.plugins.api_server import embedded_token
 from tests.plugins.brokers import free_port
 from tests.plugins.programs import Program, figure, run_triage, wait_until
 from tests.plugins.small_corpus import posts_on, rows_of, write_corpus
@@ -28,8 +29,8 @@ PROCESSES: Final = 2
 class Flow:
     """Posts that keep coming in over the API, from a thread of their own."""
 
-    def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/api/v1/posts"
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
         self._texts = [row["text"] for row in rows_of("B3")]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -38,7 +39,7 @@ class Flow:
     def _run(self) -> None:
         while not self._ended.wait(0.05):
             text = self._texts[self.sent % len(self._texts)]
-            send(self._url, {"id": f"stroom-{self.sent}", "text": text, "channel": "x"})
+            self._loop.api("posts", {"id": f"stroom-{self.sent}", "text": text, "channel": "x"})
             self.sent += 1
 
     def __enter__(self) -> Self:
@@ -50,19 +51,12 @@ class Flow:
         self._thread.join(10)
 
 
-def send(url: str, body: Mapping[str, Any]) -> Any:
-    """Post JSON, give JSON."""
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read() or b"null")
-
-
 class Loop:
     """A running ``triage up`` and the commands of its operator, on one data folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._token = ""
         self.port = free_port()
         self.up = Program(
             *("up", "--data", "data", "--port", str(self.port), "--processes", str(PROCESSES)),
@@ -83,10 +77,13 @@ class Loop:
     def api(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask the API."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}"
-        if body is not None:
-            return send(url, body)
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            return json.loads(answer.read())
+        if not self._token and (self.folder / "data" / "triage.db").exists():
+            self._token = embedded_token(self.folder / "data")
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
 
     def waiting(self) -> int:
         """Count open tickets; -1 while it does not answer."""
@@ -187,7 +184,7 @@ def test_corrections_become_a_live_model_and_can_be_taken_back(  # noqa: PLR0915
     assert found(report, TOPIC) > 0.1
     assert (report["gate"]["candidate"], report["gate"]["current"]) == (second, first)
 
-    with Flow(loop.port) as flow:
+    with Flow(loop) as flow:
         # Shadow: it judges live posts beside the first, which still decides.
         loop.good("models", "shadow", second)
         wait_until(lambda: shadowed(loop) > 100, seconds=60, why=loop.up.said)

@@ -382,13 +382,22 @@ def test_what_a_citizen_wrote_stays_text(server: ApiServer) -> None:
 @pytest.mark.redis
 @pytest.mark.slow
 def test_readiness_names_what_is_silent(
-    api_server: Make, new_redis_server: Callable[..., Any], new_kafka_broker: Callable[..., Any]
+    api_server: Make,
+    tmp_path: Path,
+    new_redis_server: Callable[..., Any],
+    new_kafka_broker: Callable[..., Any],
 ) -> None:
-    """Without Redis: 503 naming the queue on /readyz, 503 with Retry-After on the API; then 200."""
+    """Without Redis: 503 naming the queue on /readyz, 503 with Retry-After on the API; then 200.
+
+    Tokens of a file need no Redis: who brings posts with one goes on.
+    """
+    tokens = [{"name": "alles", "sha256": sha256("alles"), "scopes": ["read", "ingest"]}]
+    file = json_file(tmp_path / "tokens.json", {"tokens": tokens})
     redis = new_redis_server()
     redis.start()
-    server = api_server(redis=redis, broker=new_kafka_broker().start()).start()
-    with server.client() as client:
+    broker = new_kafka_broker().start()
+    server = api_server(redis=redis, broker=broker, TRIAGE_API_TOKENS_FILE=file).start()
+    with server.stranger(headers=bearer("alles")) as client:
         redis.kill()
         ready = client.get("/readyz")
         assert ready.status_code == 503

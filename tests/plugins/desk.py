@@ -89,7 +89,7 @@ def violations(page: Any) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Give Debian's Chromium; skip where it is not there, fail in CI."""
     if not Path(CHROMIUM).exists():

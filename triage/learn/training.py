@@ -31,7 +31,7 @@ from triage.reading import Reading
 from triage.ticket import Assessment
 
 #: As what part of all posts a topic with few examples is weighed, and the most that is added.
-LIFT_TO: Final = 0.1
+LIFT_TO: Final = 0.03
 LIFT_MOST: Final = 5.0
 #: Posts judged at a time.
 BATCH: Final = 500
@@ -59,16 +59,18 @@ def lifted(out: Path, version: str, dataset: Dataset) -> str:
     """Let topics with few examples speak up; give the version that does.
 
     A head that saw thirty examples among thousands of others stays so shy that it is never heard:
-    its bias is raised to what it would be if a tenth of the posts were of its topic.
+    its bias is raised to what it would be if ``LIFT_TO`` of the posts were of its topic.
     """
     model = ModelFiles.load(out / version)
     topics = model.meta["labels"]["topics"]
     bias = model.arrays["bias"].copy()
+    # Scores are not log odds until they are multiplied by this.
+    warmth = model.meta["calibration"]["temperatures"][0]
     for topic, count in dataset.new_topics.items():
         share = count / len(dataset.rows)
         if topic in topics and share < LIFT_TO:
             raised = math.log(LIFT_TO / (1 - LIFT_TO)) - math.log(share / (1 - share))
-            bias[topics.index(topic)] += min(raised, LIFT_MOST)
+            bias[topics.index(topic)] += min(raised, LIFT_MOST) / warmth
     if (bias == model.arrays["bias"]).all():
         return version
     name = f"nl-{hashlib.sha256(version.encode() + bias.tobytes()).hexdigest()[:12]}"
