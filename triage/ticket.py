@@ -69,7 +69,7 @@ class Assessment:
     safety_rule: str | None
     #: The version that judged.
     model: str
-    #: What weighed most for the urgency, as ``reasons`` for the first topic.
+    #: What weighed most for an urgency that cannot wait (kritiek, hoog), as ``reasons`` for the topic.
     urgency_reasons: tuple[Reason, ...] = ()
 
     @property
