@@ -69,7 +69,7 @@ class Assessment:
     safety_rule: str | None
     #: The version that judged.
     model: str
-    #: What weighed most for an urgency that cannot wait (kritiek, hoog), as ``reasons`` for the topic.
+    #: The same for the urgency, where it cannot wait (kritiek, hoog).
     urgency_reasons: tuple[Reason, ...] = ()
 
     @property

@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from triage.classify.classifier import softmax
 from triage.learn.corpus import Example
+from triage.learn.figures import interval
 from triage.learn.steps import Arrays, once
 from triage.learn.vectors import Text
 
@@ -151,8 +152,11 @@ def _measure(
     three = np.argsort(-topic_p, axis=1)[:, :3]
     sure = topic_p.max(axis=1) >= settings["abstain_below"]
     urgency = urgency_p.argmax(axis=1)
+    likeliest = urgency == truth["urgency"]
     urgency[urgency_p[:, 0] >= settings["critical_at"]] = 0
     said, is_critical = urgency == 0, truth["urgency"] == 0
+    recall = float(said[is_critical].mean())
+    low, high = interval(recall, int(is_critical.sum()))
     figures = {
         "topic_first": right.mean(),
         "topic_in_three": truth["topics"][rows[:, None], three].any(axis=1).mean(),
@@ -161,7 +165,10 @@ def _measure(
         "topic_first_when_sure": right[sure].mean(),
         "topic_calibration_error": _calibration_error(topic_p.max(axis=1), right),
         "urgency_kappa": cohen_kappa_score(truth["urgency"], urgency, weights="quadratic"),
-        "critical_recall": said[is_critical].mean(),
+        "urgency_calibration_error": _calibration_error(urgency_p.max(axis=1), likeliest),
+        "critical_recall": recall,
+        "critical_recall_low": low,
+        "critical_recall_high": high,
         "critical_precision": is_critical[said].mean(),
         "intent": (intents.argmax(axis=1) == truth["intent"]).mean(),
     }
