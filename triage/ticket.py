@@ -69,7 +69,7 @@ class Assessment:
     safety_rule: str | None
     #: The version that judged.
     model: str
-    #: What weighed most for the urgency, as ``reasons`` for the first topic.
+    #: The same for the urgency, where it cannot wait (kritiek, hoog).
     urgency_reasons: tuple[Reason, ...] = ()
 
     @property

@@ -164,3 +164,23 @@ def test_incomplete_reading_goes_to_the_rules(classifier: Classifier) -> None:
     (post,) = posts("gaslucht in de flat")
     (judged,) = classifier.assess([post], [Reading(tokens=("hallo",), complete=False)])
     assert (judged.urgency, judged.safety_rule) == (Urgency.KRITIEK, "nl/gas")
+
+
+def test_reasons_are_the_heaviest_parts(classifier: Classifier, reader: Reader) -> None:
+    """Reasons are the heaviest parts of the exact account; of the urgency, where it cannot wait."""
+    urgent = Post(id="1", text="Er ligt iemand in het water bij de brug, snel!", created_at=NOW)
+    calm = Post(id="2", text="Wanneer wordt het grofvuil opgehaald?", created_at=NOW)
+    posts = [urgent, calm, urgent]
+    readings = reader.read(posts)
+    judged = classifier.assess(posts, readings)
+    assert judged[0].urgency.rank < Urgency.NORMAAL.rank
+    assert judged[1].urgency.rank >= Urgency.NORMAAL.rank
+    assert judged[1].urgency_reasons == ()
+    assert judged[0] == judged[2]
+    for said in judged[:2]:
+        for reasons in (said.reasons, said.urgency_reasons):
+            weights = [reason.weight for reason in reasons]
+            assert weights == sorted(weights, reverse=True)
+            assert all(weight > 0 for weight in weights)
+    assert judged[0].urgency_reasons
+    assert judged[0].reasons != judged[0].urgency_reasons

@@ -299,6 +299,20 @@ def one_hot(urgency: str) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
+def test_figures_by_author_add_up(corpus: Path, trained: Registry) -> None:
+    """Each group of enough posts has figures of its own, which together are those of the whole."""
+    measured = evaluate_version(trained, trained.current(), frozen_rows(corpus))
+    groups = figures.per_author(measured.pairs, least=1)
+    assert {row.author for row in groups} == {example.author for example, _ in measured.pairs}
+    assert sum(row.critical for row in groups) == measured.critical
+    weighed = sum(row.topic_first * row.posts for row in groups) / len(measured.pairs)
+    assert weighed == pytest.approx(measured.figures["topic_first"], abs=1e-3)
+    assert [row.topic_first for row in groups] == sorted(row.topic_first for row in groups)
+    most = max(row.posts for row in groups)
+    assert figures.per_author(measured.pairs, least=most + 1) == []
+    assert "per_author" in report.as_json(measured, at=AT)
+
+
 def test_figures_are_what_they_say(trained: Registry) -> None:
     """A perfect judge has perfect figures; one that is always sure and half right is far off."""
     from triage.learn.evaluate import _examples, _judge  # noqa: PLC0415

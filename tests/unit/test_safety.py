@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,14 +106,52 @@ def test_the_classifier_sees_a_buried_sentence() -> None:
 
 
 def test_few_false_alarms() -> None:
-    """At most 2 in 100 posts that can wait are raised, and more critical ones than others are."""
+    """Under 1 in 100 posts that are not critical are raised, and over 3 in 10 critical ones."""
     rows = [
         json.loads(line)
         for path in sorted(CORPUS.glob("*.jsonl"))
         for line in path.read_text("utf-8").splitlines()
     ]
-    raised = [row["urgency"] for row in rows if check(row["text"])]
-    calm = sum(row["urgency"] in {"normaal", "laag"} for row in rows)
-    false = sum(urgency in {"normaal", "laag"} for urgency in raised)
-    assert false <= 0.02 * calm
-    assert raised.count("kritiek") > 0.5 * len(raised)
+    raised = Counter(row["urgency"] for row in rows if check(row["text"]))
+    critical = sum(row["urgency"] == "kritiek" for row in rows)
+    for_nothing = raised.total() - raised["kritiek"]
+    assert for_nothing < 0.01 * (len(rows) - critical)
+    assert raised["kritiek"] > 0.3 * critical
+    # Most of what is raised for nothing could nearly not wait either.
+    assert raised["normaal"] + raised["laag"] < 0.005 * (len(rows) - critical)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("er loopt een peuter op de A28", "nl/weg"),
+        ("Een vrouw zit op de rails bij de overweg", "nl/aanrijding"),
+        ("die man heeft een groot slagersmes", "nl/wapen"),
+        ("the door is locked and he won't let me out", "en/violence"),
+        ("mein Mann ist nicht ansprechbar", "de/leben"),
+        ("ma voisine ne se réveille pas", "fr/vie"),
+        ("kolega stracił przytomność", "pl/zycie"),
+        ("babam göğsünü tutuyor", "tr/hayat"),
+        ("дим з-під дверей на другому поверсі", "uk/пожежа"),
+        ("دخان كثيف في الطابق الثاني", "ar/حريق"),
+    ],
+)
+def test_one_phrase_covers_many_words(text: str, rule: str) -> None:
+    """Kinds of words stand for each other, and every language names its own rule."""
+    assert check(text) == (Urgency.KRITIEK, rule)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bewonersavond is net ontploft (figuurlijk)",
+        "Fire drill: the building is on fire",
+        "Letzte Woche gab es hier Gasgeruch",
+        "Hier soir il y avait une odeur de gaz",
+        "geçen yıl burada yangın var dediler",
+        "минулого року була пожежа",
+    ],
+)
+def test_scope_of_other_languages(text: str) -> None:
+    """Past, drill and jest switch a phrase off, in other languages too."""
+    assert check(text) is None

@@ -25,6 +25,8 @@ _DIGITS: Final = 4
 #: What weighs less is no reason.
 _SMALLEST: Final = 0.02
 _CRITICAL: Final = 0
+#: The first urgency, by rank, that is not explained unasked: ``explain`` tells of any.
+_CAN_WAIT: Final = Urgency.NORMAAL.rank
 _F = TypeVar("_F", bound=np.floating[Any])
 
 
@@ -73,8 +75,7 @@ class Classifier:
             intent_p.argmax(axis=1).tolist(),
             _rounded(intent_p.max(axis=1)),
             (hits.known > 0).tolist(),
-            self._reasons(hits, best[:, 0], texts),
-            self._reasons(hits, self._heads[1].start + ranks, texts),
+            *self._reasons(hits, best[:, 0], ranks, texts),
             strict=True,
         )
         return [
@@ -142,38 +143,49 @@ class Classifier:
         return ranks
 
     def _reasons(
-        self, hits: Hits, column: NDArray[np.intp], texts: Sequence[Sequence[str]]
-    ) -> list[tuple[Reason, ...]]:
-        """Name what weighed most for the class of each text, with its exact part of the score."""
+        self, hits: Hits, topics: Ints, ranks: Ints, texts: Sequence[Sequence[str]]
+    ) -> tuple[list[tuple[Reason, ...]], list[tuple[Reason, ...]]]:
+        """Name what weighed most for topic and urgency, each with its exact part of the score.
+
+        Per text: for its topic, and for its urgency where that is one that cannot wait.
+        """
+        count = len(texts)
+        urgent = ranks < _CAN_WAIT
         norm = _norm(hits.counts)
-        found = [
-            (
-                part.text,
-                part.token,
-                np.full(len(part.text), part.length),
-                part.scores[part.row, column[part.text]] / norm[part.text],
-            )
-            for part in hits.parts
-        ]
-        text, token, length, weight = (
-            np.concatenate(column) for column in zip(*found, strict=True)
-        )
-        # What speaks for the class; the mark of the beginning alone is no reason.
-        speaks = np.flatnonzero((weight > _SMALLEST) & (token + length > 0))
-        order = speaks[np.lexsort((-weight[speaks], text[speaks]))]
-        owner = text[order]
-        top = order[np.arange(len(order)) - np.searchsorted(owner, owner) < REASONS]
-        reasons: list[list[Reason]] = [[] for _ in texts]
+        column = self._heads[1].start + ranks
+        owners, tokens, lengths, weights = [], [], [], []
+        for part in hits.parts:
+            weight = part.scores[part.row, topics[part.text]] / norm[part.text]
+            # The mark of the beginning alone is no reason; what weighs little, or against, neither.
+            named = part.token + part.length > 0
+            speaks = np.flatnonzero((weight > _SMALLEST) & named)
+            hot = np.flatnonzero(urgent[part.text] & named)
+            hot_text = part.text[hot]
+            hot_weight = part.scores[part.row[hot], column[hot_text]] / norm[hot_text]
+            strong = hot_weight > _SMALLEST
+            hot = hot[strong]
+            owners += [part.text[speaks], part.text[hot] + count]
+            tokens += [part.token[speaks], part.token[hot]]
+            lengths.append(np.full(len(speaks) + len(hot), part.length))
+            weights += [weight[speaks], hot_weight[strong]]
+        owner, weight = np.concatenate(owners), np.concatenate(weights)
+        order = _by_owner(owner, weight)
+        owner = owner[order]
+        first_of = np.searchsorted(owner, np.arange(2 * count))
+        top = order[np.arange(len(order)) - first_of[owner] < REASONS]
+        reasons: list[list[Reason]] = [[] for _ in range(2 * count)]
         for number, first, size, weighs in zip(
-            text[top].tolist(),
-            token[top].tolist(),
-            length[top].tolist(),
+            np.concatenate(owners)[top].tolist(),
+            np.concatenate(tokens)[top].tolist(),
+            np.concatenate(lengths)[top].tolist(),
             weight[top].astype(np.float64).round(_DIGITS).tolist(),
             strict=True,
         ):
-            named = texts[number][first] if size == 1 else _named(texts[number], first, size)
-            reasons[number].append(Reason(token=named, weight=weighs))
-        return [tuple(named) for named in reasons]
+            text = texts[number % count]
+            name = text[first] if size == 1 else _named(text, first, size)
+            reasons[number].append(Reason(token=name, weight=weighs))
+        named_all = list(map(tuple, reasons))
+        return named_all[:count], named_all[count:]
 
     def _assessment(self, judged: _Judged, raised: tuple[Urgency, str] | None) -> Assessment:
         best, best_p, urgency, urgency_p, intent, intent_p, known, reasons, urgency_reasons = judged
@@ -215,6 +227,15 @@ def _rounded(values: Rows) -> list[Any]:
     """Give values as Python's numbers, short enough to read."""
     rounded: list[Any] = values.astype(np.float64).round(_DIGITS).tolist()
     return rounded
+
+
+def _by_owner(owner: Ints, weight: Rows) -> NDArray[np.intp]:
+    """Order by owner, then the heaviest first; in double precision no two weights become one."""
+    if not len(owner):
+        return np.empty(0, np.intp)
+    apart = 2.0 * float(weight.max())
+    key = owner * apart - weight.astype(np.float64)
+    return key.argsort(kind="stable")
 
 
 def _norm(counts: Ints) -> Rows:

@@ -2,7 +2,8 @@
 
 They may raise the urgency to ``kritiek`` and never lower it, they see all of a text however long,
 and they need no model and no language step, so a post that could not be read still passes them.
-The phrases are data (``data/safety.*.txt``, ``data/scope.nl.txt``); each raise names its rule.
+The phrases are data (``data/safety.*.txt``, ``data/scope.*.txt``; words that stand for each other
+in them: ``data/words.nl.txt``); each raise names its rule.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _MOST: Final = 20
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ENDS: Final = re.compile(r"[.!?\n;]")
 _GAP_MARK: Final = "~"
+_KIND_MARK: Final = "@"
 #: A letter that is drawn out ("heeelp", "gaaaslucht").
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 _V = TypeVar("_V")
@@ -42,14 +44,19 @@ _REMEMBERED: Final = 16_384
 class _Phrase:
     rule: str
     words: tuple[str, ...]
-    #: The word (or beginning of one) without which the phrase cannot stand: long, and not common.
-    telling: str
-    #: Those of its words that must stand as they are.
+    #: Those of its words that must stand as they are, and sets of which one word must.
     whole_words: frozenset[str]
+    kinds: tuple[frozenset[str], ...]
+
+    def possible(self, present: frozenset[str]) -> bool:
+        """Tell whether the words that the phrase needs are there at all."""
+        return self.whole_words <= present and not any(map(present.isdisjoint, self.kinds))
 
     def starts(self, words: Sequence[str]) -> list[int]:
         """Give where the first word of the phrase stands."""
         first = self.words[0]
+        if first[0] == _KIND_MARK:
+            return [at for at, word in enumerate(words) if word in _KINDS[first]]
         if first.endswith("*"):
             return [at for at, word in enumerate(words) if word.startswith(first[:-1])]
         if first not in words:
@@ -81,6 +88,8 @@ class _Cue:
 
 
 def _fits(part: str, word: str) -> bool:
+    if part[0] == _KIND_MARK:
+        return word in _KINDS[part]
     return word.startswith(part[:-1]) if part.endswith("*") else word == part
 
 
@@ -115,7 +124,7 @@ def _check(sentence: str, words: list[str], told: frozenset[str]) -> str | None:
         phrase
         for telling in sorted(told)
         for phrase in _BY_TELLING[telling]
-        if phrase.whole_words <= present
+        if phrase.possible(present)
     ]
     if not phrases:
         return None
@@ -163,8 +172,12 @@ def _words_of(phrase: str) -> tuple[str, ...]:
     return tuple(
         part
         for piece in phrase.lower().split()
-        for part in ([piece] if piece == _GAP_MARK or piece.endswith("*") else _WORD.findall(piece))
+        for part in ([piece] if _is_special(piece) else _WORD.findall(piece))
     )
+
+
+def _is_special(piece: str) -> bool:
+    return piece == _GAP_MARK or piece[0] == _KIND_MARK or piece[-1] == "*"
 
 
 class _Words(dict[str, tuple[_V, ...]]):
@@ -198,21 +211,47 @@ def _load_phrases() -> dict[str, list[_Phrase]]:
         for rule, phrases in _lines(f"safety.{language}.txt"):
             for text in phrases:
                 words = _words_of(text)
-                telling = max(words, key=lambda word: (word not in _COMMON, len(word)))
                 phrase = _Phrase(
                     rule=f"{language}/{rule}",
                     words=words,
-                    telling=telling,
-                    whole_words=frozenset(w for w in words if w != _GAP_MARK and w[-1] != "*"),
+                    whole_words=frozenset(word for word in words if not _is_special(word)),
+                    kinds=tuple(_KINDS[word] for word in words if word[0] == _KIND_MARK),
                 )
-                found.setdefault(telling, []).append(phrase)
+                for telling in _telling(words):
+                    found.setdefault(telling, []).append(phrase)
     return found
+
+
+def _telling(words: Sequence[str]) -> Iterable[str]:
+    """Choose the word without which a phrase cannot stand: long, not common; else a small kind."""
+    telling = max(words, key=lambda word: (_is_telling(word), len(word)))
+    if _is_telling(telling):
+        return [telling]
+    kinds = [_KINDS[word] for word in words if word[0] == _KIND_MARK]
+    if not kinds:
+        return [telling]
+    smallest: frozenset[str] = min(kinds, key=len)
+    return sorted(smallest)
+
+
+def _is_telling(word: str) -> bool:
+    return word not in _COMMON and word[0] != _KIND_MARK
+
+
+def _load_kinds() -> dict[str, frozenset[str]]:
+    """Read the kinds of words; a kind may name others, and holds its own name."""
+    kinds: dict[str, frozenset[str]] = {}
+    for name, words in _lines("words.nl.txt"):
+        kinds[f"@{name}"] = frozenset(
+            chain([name], *(kinds[word] if word[0] == _KIND_MARK else [word] for word in words))
+        )
+    return kinds
 
 
 def _load_cues() -> dict[str, list[_Cue]]:
     cues: dict[str, list[_Cue]] = {}
-    for _, phrases in _lines("scope.nl.txt"):
-        for text in phrases:
+    for name in ("scope.nl.txt", "scope.other.txt"):
+        for text in chain.from_iterable(phrases for _, phrases in _lines(name)):
             cue = _Cue(words=_words_of(text.removeprefix("!")), before_only=text.startswith("!"))
             cues.setdefault(cue.words[0], []).append(cue)
     return cues
@@ -220,6 +259,7 @@ def _load_cues() -> dict[str, list[_Cue]]:
 
 #: Words that stand in every other text and so tell nothing.
 _COMMON: Final = frozenset(_text("common.txt").split())
+_KINDS: Final = _load_kinds()
 _BY_TELLING: Final = _load_phrases()
 _CUES: Final = _Words(_load_cues())
 _TELLING: Final = _Words({telling: [telling] for telling in _BY_TELLING})

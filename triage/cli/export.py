@@ -10,13 +10,12 @@ from pathlib import Path
 import typer
 
 from triage.cli.build import load_pipeline, load_profiles, make_log, registry_of
-from triage.errors import InvalidModel, Refused
+from triage.errors import Refused
 from triage.labels.export import export
 from triage.labels.formats import encode, format_of
 from triage.labels.masking import Pseudonyms, masker_of
 from triage.labels.selection import select
-from triage.models import Registry
-from triage.models.live import training_of
+from triage.models.live import codebook_of
 from triage.post import Post
 from triage.settings import Settings
 
@@ -55,7 +54,7 @@ def run_export(
                 org_of,
                 masker=masker,
                 names=names,
-                codebook_of=lambda model: codebook_of_model(registry, model),
+                codebook_of=lambda model: codebook_of(registry, model),
                 org=org,
                 since=since,
             )
@@ -67,14 +66,6 @@ def run_export(
     else:
         write_private(out, raw)
     typer.echo(told, err=True)
-
-
-def codebook_of_model(registry: Registry, version: str) -> str:
-    """Give the codebook by which a version was made; empty where nobody wrote it down."""
-    try:
-        return str(training_of(registry.path(version)).get("codebook", ""))
-    except InvalidModel:
-        return ""
 
 
 def write_private(path: Path, raw: bytes) -> None:

@@ -116,7 +116,7 @@ def _row(ticket: str, post: Post, acts: Acts, masker: Masker, names: Pseudonyms)
     acts = standing(acts)
     if not acts:
         return None
-    last, said = acts[-1], _said(acts)
+    last, said = acts[-1], said_of(acts)
     assessed = last["before"]["assessed"]
     predicted = {head: str(assessed[head]) for head in HEADS}
     labels = {head: str(said.get(head, last[head])) for head in HEADS}
@@ -155,7 +155,7 @@ def standing(acts: Acts) -> list[Mapping[str, Any]]:
 _BEST_FIRST: Final = (Status.CORRECTED, Status.CONFIRMED, Status.UNTOUCHED)
 
 
-def _said(acts: Acts) -> dict[str, str]:
+def said_of(acts: Acts) -> dict[str, str]:
     """Give the label that people named last, per head; what a merge of teams moved is none."""
     said: dict[str, str] = {}
     for act in acts:

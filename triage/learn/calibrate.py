@@ -16,11 +16,12 @@ from sklearn.model_selection import GroupKFold
 
 from triage.classify.classifier import softmax
 from triage.learn.corpus import Example
+from triage.learn.figures import interval
 from triage.learn.steps import Arrays, once
 from triage.learn.vectors import Text
 
 if TYPE_CHECKING:
-    from triage.learn.train import Labels, Lexicon
+    from triage.learn.train import Labels, Lexicon, Recipe
 
 Floats = NDArray[np.float64]
 
@@ -67,9 +68,9 @@ def calibrate(
     shares = np.bincount(truth["urgency"], minlength=len(LIFE)) / len(examples)
     shift = np.log(np.array(LIFE) / shares)
     temperatures = [
-        _temperature(topics, truth["topics"]),
-        _temperature(urgencies, _one_hot(truth["urgency"], len(LIFE))),
-        _temperature(intents, _one_hot(truth["intent"], len(labels.intents))),
+        temperature_of(topics, truth["topics"]),
+        temperature_of(urgencies, _one_hot(truth["urgency"], len(LIFE))),
+        temperature_of(intents, _one_hot(truth["intent"], len(labels.intents))),
     ]
     topic_p = softmax(topics * temperatures[0])
     urgency_p = softmax(urgencies * temperatures[1] + shift)
@@ -100,9 +101,13 @@ def held_out(
     *,
     seed: int,
     folds: int,
+    recipe: Recipe | None = None,
 ) -> Floats:
-    """Score each post by judges that saw none of its author's: (posts, classes)."""
-    from triage.learn.train import learn  # noqa: PLC0415 - training and calibration use each other
+    """Score each post by judges that saw none of its author's: (posts, classes).
+
+    ``recipe``: another one than the shipped one.
+    """
+    from triage.learn.train import SHIPPED, learn  # noqa: PLC0415 - they use each other
 
     authors = [example.author for example in examples]
     scores = np.zeros(targets.shape)
@@ -110,14 +115,17 @@ def held_out(
     for number, (seen, unseen) in enumerate(splits, 1):
 
         def fold(seen: NDArray[np.intp] = seen, unseen: NDArray[np.intp] = unseen) -> Arrays:
-            learnt = learn([texts[at] for at in seen], targets[seen], lexicon, labels, seed=seed)
+            some = [texts[at] for at in seen]
+            learnt = learn(
+                some, targets[seen], lexicon, labels, seed=seed, recipe=recipe or SHIPPED
+            )
             return {"scores": learnt.scores([texts[at] for at in unseen])}
 
         scores[unseen] = once(f"vouw-{number}", fold)["scores"]
     return scores
 
 
-def _temperature(scores: Floats, right: NDArray[np.bool_]) -> float:
+def temperature_of(scores: Floats, right: NDArray[np.bool_]) -> float:
     """Choose what scores are multiplied by so that probabilities are what they say."""
 
     def loss(value: float) -> float:
@@ -144,8 +152,11 @@ def _measure(
     three = np.argsort(-topic_p, axis=1)[:, :3]
     sure = topic_p.max(axis=1) >= settings["abstain_below"]
     urgency = urgency_p.argmax(axis=1)
+    likeliest = urgency == truth["urgency"]
     urgency[urgency_p[:, 0] >= settings["critical_at"]] = 0
     said, is_critical = urgency == 0, truth["urgency"] == 0
+    recall = float(said[is_critical].mean())
+    low, high = interval(recall, int(is_critical.sum()))
     figures = {
         "topic_first": right.mean(),
         "topic_in_three": truth["topics"][rows[:, None], three].any(axis=1).mean(),
@@ -154,7 +165,10 @@ def _measure(
         "topic_first_when_sure": right[sure].mean(),
         "topic_calibration_error": _calibration_error(topic_p.max(axis=1), right),
         "urgency_kappa": cohen_kappa_score(truth["urgency"], urgency, weights="quadratic"),
-        "critical_recall": said[is_critical].mean(),
+        "urgency_calibration_error": _calibration_error(urgency_p.max(axis=1), likeliest),
+        "critical_recall": recall,
+        "critical_recall_low": low,
+        "critical_recall_high": high,
         "critical_precision": is_critical[said].mean(),
         "intent": (intents.argmax(axis=1) == truth["intent"]).mean(),
     }

@@ -48,6 +48,21 @@ class TopicFigures:
     f1: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorFigures:
+    """How the posts of one author group fare: how far the figures differ from hand to hand."""
+
+    author: str
+    posts: int
+    topic_first: float
+    urgency_kappa: float
+    critical: int
+    critical_recall: float
+    critical_recall_low: float
+    critical_recall_high: float
+    intent: float
+
+
 def measure(pairs: Sequence[Pair]) -> dict[str, float]:
     """Give the figures of a model; each between 0 and 1."""
     right = [said.topic in example.topics for example, said in pairs]
@@ -124,6 +139,37 @@ def per_topic(pairs: Sequence[Pair]) -> list[TopicFigures]:
             TopicFigures(topic=topic, posts=meant[topic], precision=precision, recall=recall, f1=f1)
         )
     return rows
+
+
+def per_author(pairs: Sequence[Pair], *, least: int = 20) -> list[AuthorFigures]:
+    """Give the figures of every author group of at least so many posts, the worst topics first."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair[0].author, []).append(pair)
+    rows = []
+    for author, group in groups.items():
+        if len(group) < least:
+            continue
+        found = measure(group)
+        rows.append(
+            AuthorFigures(
+                author=author,
+                posts=len(group),
+                critical=sum(example.urgency == _CRITICAL for example, _ in group),
+                **{name: found[name] for name in _OF_AUTHORS},
+            )
+        )
+    return sorted(rows, key=lambda row: (row.topic_first, row.author))
+
+
+_OF_AUTHORS: Final = (
+    "topic_first",
+    "urgency_kappa",
+    "critical_recall",
+    "critical_recall_low",
+    "critical_recall_high",
+    "intent",
+)
 
 
 def confusion(pairs: Sequence[Pair]) -> Mapping[tuple[str, str], int]:

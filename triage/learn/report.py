@@ -56,6 +56,7 @@ def as_json(
         "critical_posts": measured.critical,
         "figures": dict(measured.figures),
         "per_topic": [asdict(row) for row in figures.per_topic(pairs)],
+        "per_author": [asdict(row) for row in figures.per_author(pairs)],
         "confusion": [
             {"meant": meant, "said": said, "count": count}
             for (meant, said), count in sorted(figures.confusion(pairs).items())
@@ -89,6 +90,7 @@ def as_html(
         _section("Kritieke berichten", _critical(pairs)),
         _section("Zekerheid", _reliability(pairs) + _coverage(pairs)),
         _section("Per onderwerp", _topics(pairs)),
+        _section("Per groep schrijvers", _authors(pairs)),
         _section("Verwisselde onderwerpen", _confusion(pairs)),
         *([_section("Leercurve", _curve(curve))] if curve else []),
         _section("Ergste fouten", _worst(pairs, masker)),
@@ -191,6 +193,28 @@ def _topics(pairs: Sequence[Pair]) -> str:
         for row in figures.per_topic(pairs)
     ]
     return _table(("onderwerp", "berichten", "precisie", "gevonden", "F1"), rows)
+
+
+def _authors(pairs: Sequence[Pair]) -> str:
+    rows = [
+        (
+            row.author,
+            str(row.posts),
+            f"{row.topic_first:.2f}",
+            f"{row.urgency_kappa:.2f}",
+            f"{row.critical_recall:.2f} ({row.critical_recall_low:.2f}-"
+            f"{row.critical_recall_high:.2f}) van {row.critical}"
+            if row.critical
+            else "geen",
+            f"{row.intent:.2f}",
+        )
+        for row in figures.per_author(pairs)
+    ]
+    if not rows:
+        return "<p>Geen groep schreef genoeg berichten om op te meten.</p>"
+    return _table(
+        ("groep", "berichten", "onderwerp", "kappa", "kritiek gevonden (95%)", "bedoeling"), rows
+    )
 
 
 def _confusion(pairs: Sequence[Pair]) -> str:

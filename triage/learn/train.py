@@ -32,16 +32,34 @@ from triage.learn.descent import descend
 from triage.learn.vectors import GROUPS, Phrases, Text, Vectoriser, idf, phrases_of, texts_of
 from triage.ticket import URGENCIES
 
-#: What each group of features is multiplied by before training: its share of the regularisation.
-SCALES: Final = {"words": 1.0, "grams": 0.5, "pairs": 1.0, "lexicon": 0.2, "cues": 0.3}
 #: What a phrase of the lexicon weighs as a text, beside a post.
 PHRASE_WEIGHT: Final = 0.3
-#: What the scores of "this urgent or worse" weigh beside those of each urgency.
-ORDINAL_WEIGHT: Final = 0.8
 #: Weights smaller than this are dropped: they change no decision and cost space.
 SMALLEST: Final = 1e-3
 
 Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What judges learn from; 0 leaves a part out."""
+
+    #: What a group of features is multiplied by before training: its share of the regularisation.
+    words: float = 1.0
+    grams: float = 0.5
+    pairs: float = 1.0
+    lexicon: float = 0.2
+    cues: float = 0.3
+    #: What the scores of "this urgent or worse" weigh beside those of each urgency.
+    ordinal: float = 0.8
+
+    def scale(self, group: str) -> float:
+        """Give what a group of features is multiplied by."""
+        scale: float = getattr(self, group)
+        return scale
+
+
+SHIPPED: Final = Recipe()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,34 +145,37 @@ def learn(
     labels: Labels,
     *,
     seed: int,
+    recipe: Recipe = SHIPPED,
 ) -> Learnt:
     """Fit all judges on the same features."""
     vectoriser = Vectoriser(lexicon.phrases)
     vectoriser.fit(texts)
     counts = vectoriser.counts(texts)
     scales = {
-        group: SCALES[group]
+        group: recipe.scale(group)
         * (idf(counts[group]) if group in _RARE else np.ones(counts[group].shape[1]))
         for group in GROUPS
     }
     rows = [counts, vectoriser.counts(lexicon.texts)] if lexicon.texts else [counts]
     scaled = [sp.hstack([c[group] @ sp.diags(scales[group]) for group in GROUPS]) for c in rows]
+    features = sp.vstack(scaled).tocsr().astype(np.float32)
+    features.eliminate_zeros()  # what a recipe leaves out costs nothing
     urgency = labels.heads[1]
     judges = descend(
-        sp.vstack(scaled).tocsr().astype(np.float32),
+        features,
         _with_ordinal(np.concatenate([targets, lexicon.targets]), urgency),
         _with_ordinal_weight(
             np.concatenate([np.ones(targets.shape, np.float32), lexicon.weight]), urgency
         ),
         seed=seed,
     )
-    weights = _summed(judges.weights.astype(np.float64), urgency)
+    weights = _summed(judges.weights.astype(np.float64), urgency, recipe.ordinal)
     ends = np.cumsum([len(scales[group]) for group in GROUPS])[:-1]
     parts = dict(zip(GROUPS, np.split(weights, ends), strict=True))
     return Learnt(
         vectoriser=vectoriser,
         weights={group: parts[group] * scales[group][:, None] for group in GROUPS},
-        bias=_summed(judges.bias[None].astype(np.float64), urgency)[0],
+        bias=_summed(judges.bias[None].astype(np.float64), urgency, recipe.ordinal)[0],
     )
 
 
@@ -173,11 +194,11 @@ def _with_ordinal_weight(weight: NDArray[np.float32], urgency: slice) -> NDArray
     return np.column_stack([weight, *(weight[:, urgency.start] for _ in _ORDINAL)])
 
 
-def _summed(weights: Weights, urgency: slice) -> Weights:
+def _summed(weights: Weights, urgency: slice, ordinal: float) -> Weights:
     """Give the ordinal columns, the last ones, to the urgencies that they mean."""
     summed = weights[:, : -len(_ORDINAL)].copy()
     for most, column in zip(_ORDINAL, weights[:, -len(_ORDINAL) :].T, strict=True):
-        summed[:, urgency.start : urgency.start + most] += ORDINAL_WEIGHT * column[:, None]
+        summed[:, urgency.start : urgency.start + most] += ordinal * column[:, None]
     return summed
 
 

@@ -177,6 +177,14 @@ def training_of(folder: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def codebook_of(registry: Registry, version: str) -> str:
+    """Give the codebook by which a version was made; empty where nobody wrote it down."""
+    try:
+        return str(training_of(registry.path(version)).get("codebook", ""))
+    except InvalidModel:
+        return ""
+
+
 def distributions(folder: Path) -> Counts:
     """Give what the posts looked like that a model was trained on."""
     found: Counts = training_of(folder).get("distributions", {})

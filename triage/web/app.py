@@ -24,7 +24,7 @@ from triage.web import audit, docs, handling, ingest, ops, problems, queues, sig
 from triage.web.assets import Assets
 from triage.web.background import Chores, Publisher
 from triage.web.config import WebConfig
-from triage.web.desk import handover, lead, pages, show
+from triage.web.desk import handover, labels, lead, pages, show
 from triage.web.desk import tickets as desk_tickets
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers
@@ -43,7 +43,7 @@ from triage.web.threads import Pools
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = (
     *(ingest, queues, tickets, handling, audit, ops, docs, signin),
-    *(pages, desk_tickets, lead, handover),
+    *(pages, desk_tickets, lead, labels, handover),
 )
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.

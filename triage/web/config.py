@@ -128,6 +128,9 @@ class WebConfig:
     signalen_url: str = ""
     #: Its bearer token; empty: it asks for none.
     signalen_token: str = field(default="", repr=False)
+    #: The data folder, and where models are (None: in it); None: the desk shows no labels.
+    data: Path | None = None
+    models: Path | None = None
     #: Where what goes to Signalen waits, on disk.
     outbox: Path | None = None
     #: How long resolved tickets stay in the store, in seconds.

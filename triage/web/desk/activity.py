@@ -1,7 +1,7 @@
 """What happens in the queues, counted: arrivals, answers, service levels, who is at work.
 
-Folded from the events of the store, so that every server process counts the same; what was before
-its first event it takes from the outcomes log. An event counts once, by its id.
+Folded from the events of the store, so that every server process counts the same from the oldest
+event that the store still holds; nothing is counted of before. An event counts once, by its id.
 """
 
 from __future__ import annotations
