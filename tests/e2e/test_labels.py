@@ -12,8 +12,11 @@ import pytest
 
 from tests.plugins.api_server import now
 from tests.plugins.desk import Desk, violations
+from tests.plugins.programs import wait_until
 from triage.access import Role
 from triage.classify import default_models_dir
+from triage.log import Topic
+from triage.log.posts import new_record
 from triage.models import Registry
 from triage.queue import Change
 
@@ -95,9 +98,21 @@ def test_only_who_may_sees_and_switches(desk: Desk) -> None:
 
 
 def test_the_export_is_a_file_of_rows(desk: Desk) -> None:
-    """A lead of all teams gets it, and that is in the record."""
+    """A lead of all teams gets what people labelled, masked, and that is in the record."""
+    entry = desk.server.entry("p", text="Boom op de weg, bel Jan op 06-12345678", team=TEAM)
+    desk.server.log.append(Topic.POSTS, [new_record(entry.post)])
+    desk.server.queue.put(desk.server.org, [entry], now=now(), request="put")
+    change = Change(topic="overig", note="zo")
+    desk.server.queue.correct(
+        entry.ticket_id, change, token=None, by="Bert", now=now(), request="r"
+    )
+    wait_until(lambda: any(desk.server.log.scan(Topic.OUTCOMES)))
     page = desk.person("Leo", "/labels", role=Role.TEAMLEIDER)
+    expect(page.get_by_role("row", name="Onderwerp")).to_contain_text("0%")
     answer = page.request.get(f"{desk.server.address}/labels.jsonl")
-    assert answer.status == 200
-    assert all("text" in json.loads(line) for line in answer.text().splitlines())
+    (row,) = [json.loads(line) for line in answer.text().splitlines()]
+    assert (row["id"], row["labels"]["topic"]) == (entry.ticket_id, "overig")
+    assert row["heads"]["topic"] == "corrected"
+    assert "06-12345678" not in answer.text()
+    assert "Bert" not in answer.text()
     assert "labels.export" in actions(desk)

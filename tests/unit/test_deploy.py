@@ -216,7 +216,9 @@ def test_compose_locks_the_containers_up(compose: dict[str, Any]) -> None:
 
 def test_compose_holds_no_secret(compose: dict[str, Any]) -> None:
     """Tokens and sources come from files outside the repository, and nobody reaches the stores."""
-    assert compose["secrets"].keys() == {"api-tokens", "sources", "oidc-client-secret"}
+    assert compose["secrets"].keys() == {
+        *("api-tokens", "sources", "oidc-client-secret", "signalen-token"),
+    }
     assert all(set(secret) == {"file"} for secret in compose["secrets"].values())
     for variable in (
         "TRIAGE_API_TOKENS_FILE",

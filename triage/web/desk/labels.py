@@ -26,7 +26,7 @@ from triage.models.store import default_registry
 from triage.web.audit import audit
 from triage.web.background import clock
 from triage.web.config import WebConfig
-from triage.web.desk.rows import Row
+from triage.web.desk.rows import Filter, Row
 from triage.web.desk.screen import AScreen, Screen
 from triage.web.identity import Role, Scope, needs, requires
 from triage.web.problems import Problem
@@ -40,8 +40,6 @@ router: Final = APIRouter(
     dependencies=[Depends(needs(Scope.TICKETS_READ)), Depends(requires(Role.TEAMLEIDER))],
 )
 
-#: Below this, the topic of a ticket is worth a look.
-UNSURE: Final = 0.5
 #: Steps of the history that are shown.
 STEPS: Final = 10
 
@@ -206,13 +204,13 @@ def _all_teams(screen: Screen) -> bool:
 
 async def _unsure(screen: Screen) -> list[dict[str, Any]]:
     """Give per team of this person how many tickets are uncertain, and the least certain ones."""
-    now = clock()
+    now, asked = clock(), Filter(unsure=True)
     found: list[dict[str, Any]] = []
     for team in screen.profile.teams:
         if not screen.me.may_work(screen.profile.org, team):
             continue
         rows = await screen.service.lists.rows(screen.profile.org, team, now=now)
-        unsure: list[Row] = [row for row in rows if row.abstained or row.topic_p < UNSURE]
+        unsure: list[Row] = [row for row in rows if asked.keeps(row, screen.me.name, now)]
         if unsure:
             unsure.sort(key=lambda row: (row.topic_p, row.id))
             name = name_of(screen.profile, team)
