@@ -30,6 +30,9 @@ from triage.ticket import Urgency
 
 #: Who is named for an answer that an equal copy got by itself.
 BY_BUNDLE: Final = "bundel"
+#: The most tickets that a post is compared with, those that share most keys first, but for
+#: those with an equal text.
+CANDIDATES: Final = 3
 #: The most posts in a bundle; the next copy begins another one.
 MEMBER_LIMIT: Final = 5_000
 

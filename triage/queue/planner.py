@@ -15,7 +15,15 @@ import orjson
 
 from triage.bundle import Comparison, read
 from triage.queue import Action, Bundling, Entry
-from triage.queue.bundling import admit, answered_copy, joined, keys_of, left, without_text
+from triage.queue.bundling import (
+    CANDIDATES,
+    admit,
+    answered_copy,
+    joined,
+    keys_of,
+    left,
+    without_text,
+)
 from triage.queue.document import (
     Stored,
     create,
@@ -130,9 +138,12 @@ class _Planner:
         keys = bundling.signature.keys
         hits = Counter(lead for key in keys for lead in self._leads.get(key, ()))
         exact = self._leads.get(keys[0], {})
-        for ticket in hits:
-            if ticket not in exact and hits[ticket] < bundling.signature.shared:
-                continue
+        likely = [
+            ticket
+            for ticket, count in hits.most_common(CANDIDATES)
+            if count >= bundling.signature.shared
+        ]
+        for ticket in dict.fromkeys((*exact, *likely)):
             lead = self._stored(ticket)
             found = admit(lead, words, entry, bundling) if lead else None
             if found is not None and found.equal:

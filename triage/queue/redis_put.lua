@@ -91,23 +91,32 @@ local function register(id, keys, window)
 end
 
 -- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at:
--- found by its first key (an equal text), or by as many as it must share.
+-- those with an equal text (its first key), and of the others the few that share most keys.
+local EQUAL, CANDIDATES = 1000, 3
 local function add_lookalikes(new, considered, met)
   load_buckets(new.keys)
-  local hits, shared = {}, tonumber(new.shared)
+  local hits, ids, shared = {}, {}, tonumber(new.shared)
   for i, name in ipairs(new.keys) do
     for id in string.gmatch(buckets[name], '%S+') do
-      hits[id] = (hits[id] or 0) + (i == 1 and shared or 1)
-      if hits[id] >= shared and not considered[id] then
-        considered[id] = true
-        local ticket = read(id, true)
-        local lead = ticket[10] or ''
-        if ticket[2] and lead == '' then
-          met[#met + 1] = ticket
-        elseif ticket[2] and not considered[lead] then
-          considered[lead] = true
-          met[#met + 1] = read(lead, true)
-        end
+      if not hits[id] then ids[#ids + 1] = id end
+      hits[id] = (hits[id] or 0) + (i == 1 and EQUAL or 1)
+    end
+  end
+  table.sort(ids, function(a, b)
+    if hits[a] ~= hits[b] then return hits[a] > hits[b] end
+    return a < b
+  end)
+  for place, id in ipairs(ids) do
+    if hits[id] < shared or (place > CANDIDATES and hits[id] < EQUAL) then break end
+    if not considered[id] then
+      considered[id] = true
+      local ticket = read(id, true)
+      local lead = ticket[10] or ''
+      if ticket[2] and lead == '' then
+        met[#met + 1] = ticket
+      elseif ticket[2] and not considered[lead] then
+        considered[lead] = true
+        met[#met + 1] = read(lead, true)
       end
     end
   end

@@ -14,6 +14,7 @@ import orjson
 
 from triage.queue import Action, Advance, Entry, Event
 from triage.queue.actions import refusal
+from triage.queue.bundling import CANDIDATES
 from triage.queue.checks import unknown
 from triage.queue.document import (
     ANSWER_SECONDS,
@@ -93,7 +94,8 @@ def known_tickets(db: Connection, org: str, entries: Sequence[Entry], at: int) -
     buckets = {key: dict.fromkeys(orjson.loads(tickets)) for key, tickets in rows}
     for signature in signatures:
         hits = Counter(ticket for key in signature.keys for ticket in buckets[key])
-        wanted.update(ticket for ticket, count in hits.items() if count >= signature.shared)
+        likely = hits.most_common(CANDIDATES)
+        wanted.update(ticket for ticket, count in likely if count >= signature.shared)
         wanted.update(buckets[signature.exact])
     known = _read_tickets(db, wanted)
     leads = {stored.within for stored in known.values() if stored.within} - known.keys()
