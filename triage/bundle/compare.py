@@ -55,6 +55,8 @@ class Comparison:
     reason: str = ""
     #: What the text has that the first lacks, by kind: ``getal``, ``naam``, ``link``.
     adds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: It has other words than fillers, common ones and typing errors.
+    news: bool = False
 
 
 def compare(first: Words, other: Words) -> Comparison:
@@ -64,8 +66,8 @@ def compare(first: Words, other: Words) -> Comparison:
     >>> compare(
     ...     read("De hele weg bij de brug is vandaag dicht"),
     ...     read("De hele weg bij de brug is vandaag niet dicht"),
-    ... )
-    Comparison(same=False, equal=False, reason='ontkenning verschilt: niet', adds={})
+    ... ).reason
+    'ontkenning verschilt: niet'
     """
     added_links = other.links - first.links
     links = {"link": added_links} if added_links else {}
@@ -80,8 +82,10 @@ def compare(first: Words, other: Words) -> Comparison:
         return _apart("de een is een vraag, de ander niet")
     if _is_shortened(first, other):
         return Comparison(same=True, adds=links)
-    reason, adds = _facts(first, other, gone, new)
-    return _apart(reason) if reason else Comparison(same=True, adds={**adds, **links})
+    was, now = _without_typos(set(gone) - _FILLERS, set(new) - _FILLERS, first, other)
+    reason, adds = _facts(first, other, was, now)
+    together = Comparison(same=True, adds={**adds, **links}, news=not now <= _COMMON)
+    return _apart(reason) if reason else together
 
 
 def conflict(known: Mapping[str, frozenset[str]], adds: Mapping[str, frozenset[str]]) -> str:
@@ -135,10 +139,9 @@ def _is_shortened(first: Words, other: Words) -> bool:
 
 
 def _facts(
-    first: Words, other: Words, gone: Counter[str], new: Counter[str]
+    first: Words, other: Words, was: set[str], now: set[str]
 ) -> tuple[str, dict[str, frozenset[str]]]:
     """Give why the words that differ are another fact (or ""), and what they only add."""
-    was, now = _without_typos(set(gone) - _FILLERS, set(new) - _FILLERS, first, other)
     either = was | now
     if negations := either & _NEGATIONS:
         return f"ontkenning verschilt: {_shown(negations)}", {}

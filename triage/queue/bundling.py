@@ -32,7 +32,7 @@ from triage.ticket import Urgency
 BY_BUNDLE: Final = "bundel"
 #: The most tickets that a post is compared with, those that share most keys first, but for
 #: those with an equal text.
-CANDIDATES: Final = 3
+CANDIDATES: Final = 4
 #: The most posts in a bundle; the next copy begins another one.
 MEMBER_LIMIT: Final = 5_000
 
@@ -53,7 +53,7 @@ def keys_of(stored: Stored) -> tuple[str, ...]:
 def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Comparison | None:
     """Say how a post compares with a bundle (or a ticket that may become one); None: it stays out.
 
-    A copy with other words that is critical stands beside a bundle that is not, and one that adds
+    A critical copy that says something more stands beside a bundle that is not, and one that adds
     facts also beside one that is: what is new in it must be seen.
     """
     summary = Summary.of(lead)
@@ -64,7 +64,7 @@ def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Compa
     found = compare(read(summary.variants[0].text), words)
     if not found.same or conflict(summary.adds, found.adds):
         return None
-    critical = entry.assessment.urgency is Urgency.KRITIEK
+    critical = found.news and entry.assessment.urgency is Urgency.KRITIEK
     news = lead.urgency is not Urgency.KRITIEK or found.adds.keys() & {"getal", "naam"}
     return None if lead.resolved or (critical and news) else found
 

@@ -92,7 +92,7 @@ end
 
 -- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at:
 -- those with an equal text (its first key), and of the others the few that share most keys.
-local EQUAL, CANDIDATES = 1000, 3
+local EQUAL, CANDIDATES = 1000, 4
 local function add_lookalikes(new, considered, met)
   load_buckets(new.keys)
   local hits, ids, shared = {}, {}, tonumber(new.shared)
