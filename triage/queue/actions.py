@@ -19,11 +19,13 @@ from triage.queue import UNDO_SECONDS, Action, Change
 from triage.queue.checks import unknown
 from triage.queue.document import (
     Stored,
-    assessed,
+    before_of,
     event_data,
     event_id,
     from_ms,
     history_item,
+    labels_of,
+    mark_of,
     to_ms,
     without_expired_lease,
 )
@@ -202,8 +204,7 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
     An outcome from before the ticket's last edit sets what a person decided, but the edit stands:
     the ticket stays open and is no less urgent.
     """
-    at = to_ms(datetime.fromisoformat(outcome["at"]))
-    mark = (int(outcome["version"]), at)
+    mark = mark_of(outcome)
     if stored is None or stored.gone or stored.within or mark <= stored.outcome:
         return None
     due = to_ms(datetime.fromisoformat(outcome["due_at"]))
@@ -219,14 +220,14 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
         topic=stored.topic if rose else str(outcome["topic"]),
         intent=stored.intent if rose else str(outcome["intent"]),
         due=min(due, stored.due) if edited_since else due,
-        resolved=at if resolved else 0,
+        resolved=mark[1] if resolved else 0,
         touched=True,
         outcome=mark,
         owner="",
         until=0,
     )
     item = history_item(
-        at, Action(outcome["type"]), str(outcome["by"]), outcome=outcome.get("outcome")
+        mark[1], Action(outcome["type"]), str(outcome["by"]), outcome=outcome.get("outcome")
     )
     return Write(id=stored.id, before=stored, after=after, appended=(item,))
 
@@ -309,10 +310,7 @@ def _history(before: Stored, deed: Deed, /, **more: Any) -> bytes:  # noqa: ANN4
     undo = None
     if deed.action not in _FINAL:
         undo = {
-            "team": before.team,
-            "topic": before.topic,
-            "urgency": before.urgency,
-            "intent": before.intent,
+            **labels_of(before),
             "due": before.due,
             "resolved": before.resolved,
             "touched": before.touched,
@@ -328,19 +326,13 @@ def _outcome(
 ) -> Write:
     version = before.version + 1
     after = replace(after, version=version, touched=True, outcome=(version, deed.at))
-    was = {
-        "team": before.team,
-        "topic": before.topic,
-        "urgency": before.urgency,
-        "intent": before.intent,
-    }
     said = {"outcome": change.outcome, "note": change.note}
     answer = {"reply": change.reply, "link": change.link}
-    item = _history(before, deed, before=was, **said, **answer)
+    item = _history(before, deed, before=labels_of(before), **said, **answer)
     event = deed.event(
         after,
         by=deed.by,
-        before={**was, "assessed": assessed(before.doc)},
+        before=before_of(before),
         outcome=change.outcome,
         revision=before.revision,
         role=change.role,
@@ -364,13 +356,7 @@ def _copy_outcome(
             **event_data(lead, deed.action, deed.at, identity),
             "ticket": member.id,
             "by": deed.by,
-            "before": {
-                "team": member.team,
-                "topic": member.topic,
-                "urgency": member.urgency,
-                "intent": member.intent,
-                "assessed": assessed(member.doc),
-            },
+            "before": before_of(member),
             "outcome": change.outcome,
             "revision": member.revision,
             "role": change.role,

@@ -17,8 +17,7 @@ from triage.queue import Action, Bundling, Entry
 from triage.queue.document import (
     MASK,
     Stored,
-    assessed,
-    document,
+    before_of,
     event_data,
     event_id,
     to_ms,
@@ -131,27 +130,20 @@ def without_text(lead: Stored, doc: bytes) -> Stored:
     return replace(lead, version=lead.version + 1, bundle=summary)
 
 
-def answered_copy(entry: Entry, lead: Stored, now: int) -> bytes:
+def answered_copy(member: Stored, lead: Stored, now: int) -> bytes:
     """Build the outcome of a copy of what was answered already: the same answer."""
     said = (orjson.loads(item) for item in reversed(lead.history))
     outcomes = (item.get("outcome") for item in said if item["action"] == Action.RESOLVED)
-    identity = event_id(entry.ticket_id, Action.RESOLVED, lead.id, str(lead.outcome[0]))
-    judged = entry.assessment
+    identity = event_id(member.id, Action.RESOLVED, lead.id, str(lead.outcome[0]))
     return orjson.dumps(
         {
             **event_data(lead, Action.RESOLVED, now, identity),
-            "ticket": entry.ticket_id,
+            "ticket": member.id,
             "version": 1,
             "by": BY_BUNDLE,
             "outcome": next(outcomes, None),
             "revision": 0,
             "bundle": lead.id,
-            "before": {
-                "team": entry.route.team,
-                "topic": judged.topic,
-                "urgency": judged.urgency,
-                "intent": judged.intent,
-                "assessed": assessed(document(entry)),
-            },
+            "before": before_of(member),
         }
     )

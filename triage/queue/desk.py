@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -122,8 +122,7 @@ class Desk(Closing):
         """Take members out of a bundle; they get one ticket together, and stay apart."""
         check_tickets(ticket, members)
         deed = Deed(action=Action.SPLIT, by=by, at=to_ms(now), request=request, token=token)
-        decide = partial(regroup.split, members=members, deed=deed)
-        return self._regrouped(ticket, decide, deed, ())
+        return self._done(ticket, deed, partial(regroup.split, members=members))
 
     def merge(
         self,
@@ -138,14 +137,7 @@ class Desk(Closing):
         """Put other tickets, that nobody else holds, into this one."""
         check_tickets(ticket, others)
         deed = Deed(action=Action.MERGED, by=by, at=to_ms(now), request=request, token=token)
-        return self._regrouped(ticket, partial(regroup.merge, deed=deed), deed, others)
-
-    def _regrouped(
-        self, ticket: str, decide: Decision, deed: Deed, others: Sequence[str]
-    ) -> Ticket:
-        check_name("by", deed.by)
-        answer = answer_key(deed.request, deed.action, ticket)
-        return to_ticket(self._act(ticket, decide, answer=answer, at=deed.at, others=others))
+        return self._done(ticket, deed, regroup.merge, others)
 
     def confirm(
         self,
@@ -207,9 +199,11 @@ class Desk(Closing):
         check_change(change)
         return self._done(ticket, deed, partial(outcome, change=change))
 
-    def _done(self, ticket: str, deed: Deed, decide: Callable[..., Write]) -> Ticket:
+    def _done(
+        self, ticket: str, deed: Deed, decide: Decision, others: Sequence[str] = ()
+    ) -> Ticket:
         check_ticket(ticket)
         check_name("by", deed.by)
         answer = answer_key(deed.request, deed.action, ticket)
-        decided = self._act(ticket, partial(decide, deed=deed), answer=answer, at=deed.at)
-        return to_ticket(decided)
+        act = partial(decide, deed=deed)
+        return to_ticket(self._act(ticket, act, answer=answer, at=deed.at, others=others))

@@ -313,6 +313,26 @@ def assessed(doc: bytes) -> Mapping[str, Any]:
     }
 
 
+def labels_of(stored: Stored) -> dict[str, str]:
+    """Give a ticket's team and labels."""
+    return {
+        "team": stored.team,
+        "topic": stored.topic,
+        "urgency": stored.urgency,
+        "intent": stored.intent,
+    }
+
+
+def before_of(stored: Stored) -> dict[str, Any]:
+    """Give what an outcome tells of before: team and labels, and what the model had said."""
+    return {**labels_of(stored), "assessed": assessed(stored.doc)}
+
+
+def mark_of(outcome: Mapping[str, Any]) -> tuple[int, int]:
+    """Give version and time of an outcome from the log."""
+    return int(outcome["version"]), to_ms(datetime.fromisoformat(outcome["at"]))
+
+
 def is_deleted(doc: bytes) -> bool:
     """Whether the sender withdrew the post."""
     return bool(orjson.loads(doc)["post"].get("deleted"))

@@ -71,6 +71,7 @@ class _Planner:
         self._plan = Plan(considered=known.keys())
         #: New tickets that nothing has happened to yet.
         self._alone: dict[str, Entry] = {}
+        self._made: dict[str, Stored] = {}
         self._drafts: dict[str, _Draft] = {}
         #: Which tickets are found by a key.
         self._leads: dict[str, dict[str, None]] = {}
@@ -130,7 +131,7 @@ class _Planner:
         self._plan.creations.append(member)
         self._plan.joined += 1
         if lead.resolved:
-            self._drafts[lead.id].events.append(answered_copy(entry, lead, self._now))
+            self._drafts[lead.id].events.append(answered_copy(self._first(entry), lead, self._now))
 
     def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
         """Find the bundle that a post belongs in: one with an equal text before others."""
@@ -177,8 +178,14 @@ class _Planner:
         if draft := self._drafts.get(ticket):
             return draft.now
         if entry := self._alone.get(ticket):
-            return fresh(entry, None)
+            return self._first(entry)
         return self._known.get(ticket)
+
+    def _first(self, entry: Entry) -> Stored:
+        """Give the ticket of a new post; encoded once, however many copies are compared with it."""
+        if entry.ticket_id not in self._made:
+            self._made[entry.ticket_id] = fresh(entry, None)
+        return self._made[entry.ticket_id]
 
     def _draft(self, ticket: str) -> _Draft:
         """Take a ticket off the fast path."""
@@ -186,12 +193,11 @@ class _Planner:
             before = self._known.get(ticket)
             draft = self._drafts[ticket] = _Draft(before=before, now=before)
             if entry := self._alone.pop(ticket, None):
-                draft.now = fresh(entry, None)
-                draft.keys.update(
-                    dict.fromkeys(entry.bundling.signature.keys if entry.bundling else ())
-                )
+                draft.now = self._first(entry)
+                if entry.bundling is not None:
+                    draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
+                    draft.shared = entry.bundling.signature.shared
                 draft.window = window_of(entry.bundling)
-                draft.shared = entry.bundling.signature.shared if entry.bundling else 1
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from triage.errors import Conflict, NotFound
 from triage.queue import Action, actions
 from triage.queue.actions import Deed, must_be_open, need_right
 from triage.queue.bundling import MEMBER_LIMIT, merged, split_off
-from triage.queue.document import Stored, assessed, history_item, to_ms
+from triage.queue.document import Stored, before_of, history_item, mark_of
 from triage.queue.merge import Write
 from triage.queue.summary import Copy, Summary
 
@@ -72,7 +71,7 @@ def restore(
 def _restore_regrouped(
     stored: Stored | None, outcome: Mapping[str, Any], find: Callable[[str], Stored | None]
 ) -> Write | None:
-    mark = (int(outcome["version"]), to_ms(datetime.fromisoformat(outcome["at"])))
+    mark = mark_of(outcome)
     if stored is None or stored.gone or mark <= stored.outcome:
         return None
     target = str(outcome["within"])
@@ -109,16 +108,10 @@ def _moved(before: Stored, after: Stored, deed: Deed, bundle: str) -> Write:
     """Write a ticket that went out of a bundle or into one, with its outcome."""
     version = before.version + 1
     after = replace(after, version=version, touched=True, outcome=(version, deed.at))
-    labels = {
-        "team": before.team,
-        "topic": before.topic,
-        "urgency": before.urgency,
-        "intent": before.intent,
-    }
     event = deed.event(
         after,
         by=deed.by,
-        before={**labels, "assessed": assessed(before.doc)},
+        before=before_of(before),
         outcome=None,
         revision=before.revision,
         bundle=bundle,
