@@ -7,17 +7,17 @@ import time
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.plugins.api_server import now
 from tests.plugins.desk import Desk, violations
 from tests.plugins.programs import wait_until
 from triage.access import Role
+from triage.post import Author
 from triage.queue import Change
 from triage.ticket import State, Ticket, Urgency
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-expect = playwright.expect
 expect.set_options(timeout=15_000)  # a shared machine may be slow
 TEAM = "openbare-ruimte"
 
@@ -445,8 +445,6 @@ XSS = [
 @pytest.mark.parametrize("where", ["text", "name", "link"])
 def test_nothing_that_a_citizen_sends_is_run(desk: Desk, where: str) -> None:
     """Script in a text, name, link, note or answer stays text on every page."""
-    from triage.post import Author  # noqa: PLC0415 - only here
-
     for number, evil in enumerate(XSS):
         fields: dict[str, Any] = {"text": "gewoon"}
         if where == "text":

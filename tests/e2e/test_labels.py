@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.plugins.api_server import now
 from tests.plugins.desk import Desk, violations
@@ -20,9 +21,7 @@ from triage.log.posts import new_record
 from triage.models import Registry
 from triage.queue import Change
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-expect = playwright.expect
 expect.set_options(timeout=15_000)
 TEAM = "openbare-ruimte"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.plugins.api_server import ApiServer, now
 from triage.access import Drawer, Identity, Role, digest, new_secret
@@ -97,8 +98,7 @@ def browser() -> Iterator[Any]:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    driver_of = pytest.importorskip("playwright.sync_api").sync_playwright
-    with driver_of() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()

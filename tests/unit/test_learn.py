@@ -23,6 +23,7 @@ from triage.learn.evaluate import (
     cross_validate,
     evaluate_version,
     folds_of,
+    judge,
     learning_curve,
     verdict_on,
 )
@@ -315,9 +316,7 @@ def test_figures_by_author_add_up(corpus: Path, trained: Registry) -> None:
 
 def test_figures_are_what_they_say(trained: Registry) -> None:
     """A perfect judge has perfect figures; one that is always sure and half right is far off."""
-    from triage.learn.evaluate import _examples, _judge  # noqa: PLC0415
-
-    pairs = _judge(Classifier.load(trained.path(trained.current())), _examples(rows_of("A5")[:80]))
+    pairs = judge(Classifier.load(trained.path(trained.current())), rows_of("A5")[:80])
     perfect = [
         (
             example,

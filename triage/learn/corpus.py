@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,9 @@ class Term:
 def load_examples(folder: Path) -> list[Example]:
     """Read all posts of ``folder/posts``, files and lines in order."""
     return [
-        _example(row) for path in sorted((folder / "posts").glob("*.jsonl")) for row in _rows(path)
+        example_of(row)
+        for path in sorted((folder / "posts").glob("*.jsonl"))
+        for row in _rows(path)
     ]
 
 
@@ -63,7 +65,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _example(row: dict[str, Any]) -> Example:
+def example_of(row: Mapping[str, Any]) -> Example:
+    """Read one row of a corpus."""
     return Example(
         post=Post.from_mapping(
             {name: row[name] for name in ("id", "text", "channel", "org")}, received_at=_EPOCH

@@ -14,11 +14,11 @@ import numpy as np
 
 from triage.classify import Classifier
 from triage.errors import Refused
-from triage.learn.corpus import Example
+from triage.learn.corpus import example_of
 from triage.learn.dataset import Dataset, author_of
 from triage.learn.figures import Pair, measure
 from triage.learn.steps import Arrays, Progress, Steps, ignore
-from triage.learn.training import examples_of, fit, judged
+from triage.learn.training import fit, judged
 from triage.models import Registry
 from triage.models.evaluations import Evaluation, load, save, verdict
 from triage.models.gate import Verdict
@@ -175,7 +175,7 @@ def _measured(registry: Registry, version: str, rows: _Rows) -> Measured:
             "er zijn geen rijen om op te meten van auteurs die het model niet kent: "
             "zet ze in frozen/ van het corpus of van de map met modellen"
         )
-    pairs = _judge(Classifier.load(registry.path(version)), _examples(rows))
+    pairs = judge(Classifier.load(registry.path(version)), rows)
     return Measured(
         name=version,
         pairs=pairs,
@@ -184,30 +184,24 @@ def _measured(registry: Registry, version: str, rows: _Rows) -> Measured:
     )
 
 
-def _examples(rows: _Rows) -> list[Example]:
-    with TemporaryDirectory(prefix="triage-") as work:
-        dataset = Dataset(rows=rows, lexicon=Path(work), codebook="", left_out={})
-        return examples_of(dataset, Path(work))
-
-
-def _judge(classifier: Classifier, examples: Sequence[Example]) -> list[Pair]:
+def judge(classifier: Classifier, rows: _Rows) -> list[Pair]:
+    """Judge labelled rows as live posts are; give each with what was said of it."""
+    examples = list(map(example_of, rows))
     return [(example, said) for batch in judged(classifier, examples) for example, said, _ in batch]
 
 
 def _fold_pairs(
     dataset: Dataset, seen: _Rows, unseen: _Rows, steps: Steps, name: str, inner: int, seed: int
 ) -> list[Pair]:
-    examples = _examples(unseen)
-
     def compute() -> Arrays:
         with TemporaryDirectory(prefix="triage-") as work:
             out = Path(work)
             version = fit(replace(dataset, rows=seen), out, seed=seed, folds=inner)
-            pairs = _judge(Classifier.load(out / version), examples)
+            pairs = judge(Classifier.load(out / version), unseen)
         return {"said": np.array([_packed(said) for _, said in pairs])}
 
     said = steps.once(name, compute)["said"].tolist()
-    return list(zip(examples, map(_unpacked, said), strict=True))
+    return list(zip(map(example_of, unseen), map(_unpacked, said), strict=True))
 
 
 def _packed(said: Assessment) -> str:

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from triage import __version__
 from triage.classify import Classifier, ModelFiles
 from triage.language import Reader
-from triage.learn.corpus import Example, load_examples
+from triage.learn.corpus import Example, example_of
 from triage.learn.dataset import Dataset
 from triage.learn.steps import Progress, Steps, ignore
 from triage.learn.train import train
@@ -119,7 +119,7 @@ def describe(dataset: Dataset, model: Path, *, seed: int, folds: int) -> dict[st
     classifier = Classifier.load(model)
     distributions: dict[str, Counter[str]] = {}
     known = frozenset(classifier.words)
-    for pairs in judged(classifier, examples_of(dataset, model.parent)):
+    for pairs in judged(classifier, list(map(example_of, dataset.rows))):
         batch = [(_Judged(example, said), reading) for example, said, reading in pairs]
         for name, values in seen(batch, known):
             distributions.setdefault(name, Counter()).update(values)
@@ -139,16 +139,6 @@ def describe(dataset: Dataset, model: Path, *, seed: int, folds: int) -> dict[st
         },
         "distributions": {name: dict(counter) for name, counter in distributions.items()},
     }
-
-
-def examples_of(dataset: Dataset, work: Path) -> list[Example]:
-    """Read a dataset's rows as examples, in order; ``work`` is written to for a moment."""
-    folder = work / ".examples"
-    dataset.write(folder)
-    try:
-        return load_examples(folder)
-    finally:
-        shutil.rmtree(folder)
 
 
 def judged(
