@@ -83,34 +83,39 @@ export class List extends EventTarget {
     return asked;
   }
 
-  // Reads what is on the screen and around it; one reading at a time.
-  async read({ again = false, auto = false } = {}) {
-    if (this.reading) {
-      this.more = true;
-      return this.reading;
+  // Reads what is on the screen and around it; one reading at a time. Who asks meanwhile waits for
+  // one more, which sees what has changed: the filters, or where the list stands.
+  read({ auto = false } = {}) {
+    this.more = true;
+    this.reading ??= this.readings(auto);
+    return this.reading;
+  }
+
+  async readings(auto) {
+    try {
+      for (let first = true; this.more; first = false) {
+        this.more = false;
+        await this.readOnce(auto && first);
+      }
+    } finally {
+      this.reading = null; // in the same breath as the last look at `more`
     }
+  }
+
+  async readOnce(auto) {
     const from = Math.max(0, this.first - AHEAD);
     const count = Math.min(200, this.last - from + 1 + AHEAD);
     const asked = this.query(from, Math.max(count, AHEAD));
     const anchor = asked.get("anchor");
     const stood = anchor ? this.place(anchor) : -1;
-    this.reading = (async () => {
-      try {
-        const url = new URL(settings.rows, location.origin);
-        for (const [name, value] of asked) url.searchParams.set(name, value);
-        const found = await (await get(url, { auto })).json();
-        this.take(found, from, stood);
-      } catch {
-        // The next event or the next half minute tries again.
-      } finally {
-        this.reading = null;
-      }
-      if (this.more && !again) {
-        this.more = false;
-        await this.read({ again: true });
-      }
-    })();
-    return this.reading;
+    try {
+      const url = new URL(settings.rows, location.origin);
+      for (const [name, value] of asked) url.searchParams.set(name, value);
+      const found = await (await get(url, { auto })).json();
+      this.take(found, from, stood);
+    } catch {
+      // The next event or the next half minute tries again.
+    }
   }
 
   take(found, from, stood) {
