@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from triage.pipeline import Observe, Pipeline
 
 _T = TypeVar("_T")
-
-#: Where workers count drift and what a shadow says, in the data folder.
-COUNTS: Final = "counts"
 
 
 def logging_to_stderr(level: str) -> None:
@@ -113,6 +110,7 @@ def registry_of(settings: Settings) -> Registry:
 def follow_models(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> LiveModels:
     """Keep a pipeline on the version that is live, and count drift and the shadow's verdicts."""
     from triage.models.live import LiveModels  # noqa: PLC0415 - as above
+    from triage.models.tally import COUNTS  # noqa: PLC0415 - as above
 
     return LiveModels(
         registry_of(settings),

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import typer
 
-from triage.cli.build import COUNTS, registry_of
+from triage.cli.build import registry_of
 from triage.cli.process import now
 from triage.models import drift
 from triage.models.live import distributions
 from triage.models.shadow import agreement
-from triage.models.tally import clear, merged
+from triage.models.tally import COUNTS, clear, merged
 from triage.settings import Settings
 
 #: The most lines of a kind that are printed.

@@ -17,6 +17,8 @@ from typing import Final
 from triage.errors import Refused
 from triage.models.pointers import replace_file
 
+#: The folder of counts (drift, what a shadow says), in the data folder.
+COUNTS: Final = "counts"
 #: How long a process keeps its counts to itself, in seconds.
 FLUSH_SECONDS: Final = 5.0
 #: How long files stay, in days.

@@ -23,6 +23,7 @@ from triage.models.history import Entry
 from triage.models.live import codebook_of
 from triage.models.shadow import Agreement, agreement
 from triage.models.store import default_registry
+from triage.models.tally import COUNTS
 from triage.web.audit import audit
 from triage.web.background import clock
 from triage.web.config import WebConfig
@@ -177,7 +178,7 @@ def _models(config: WebConfig, log: Log, org: str) -> Models:
         lines=lines,
         history=history[::-1][:STEPS],
         shadow=shadow,
-        compared=agreement(config.data / "counts", shadow) if shadow else None,
+        compared=agreement(config.data / COUNTS, shadow) if shadow else None,
         agreed=agreement_of(read_acts(log, org=org, since=since).values()),
     )
 
