@@ -99,11 +99,11 @@ class Assessment:
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> Assessment:
         """Read what ``to_mapping`` gave; what came to it since is left."""
-        urgency_p = data["urgency"]["p"]
+        p = data["urgency"]["p"]
         return cls(
             topics=tuple((topic["key"], topic["p"]) for topic in data["topics"]),
             urgency=Urgency(data["urgency"]["key"]),
-            urgency_p=tuple(urgency_p[key] for key in _URGENCY_KEYS),  # type: ignore[arg-type] # four
+            urgency_p=(p["kritiek"], p["hoog"], p["normaal"], p["laag"]),
             intent=data["intent"]["key"],
             intent_p=data["intent"]["p"],
             confidence=data["confidence"],

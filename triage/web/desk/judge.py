@@ -65,7 +65,8 @@ class Judge:
                 classifier = self._current()
                 if said.model != classifier.version:
                     return None
-                return classifier.explain(post, *self._reader.read([post]), said, spans(post.text))
+                (reading,) = self._reader.read([post])
+                return classifier.explain(post, reading, said, spans(post.text))
         except (InvalidModel, InvalidPost, Refused, Problem, ValueError):
             return None
 

@@ -3,6 +3,7 @@
 import { $, settings, store, t } from "./dom.js";
 import * as menus from "./menu.js";
 import { toggle } from "./alarm.js";
+import { other } from "./words.js";
 
 const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 
@@ -33,6 +34,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, ow
     s: time,
     m: () => focus("note"),
     o: source,
+    w: other,
     z: () => actions.undo(),
     g: () => pane.pane?.querySelector("[data-act=signalen]") && actions.signalen(),
     ...Object.fromEntries(Object.keys(settings.urgencies).map((key, place) => [String(place + 1), () => actions.correct("urgency", key)])),

@@ -12,6 +12,7 @@ import { labelling } from "./one.js";
 import * as menus from "./menu.js";
 import { bus, resume } from "./net.js";
 import { Pane } from "./pane.js";
+import { words } from "./words.js";
 
 function common() {
   alarm();
@@ -35,6 +36,7 @@ function reader(list) {
   const pane = new Pane($("reader"));
   const actions = new Actions(pane, list);
   const box = $("reader");
+  words(box, pane);
   box.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
