@@ -14,7 +14,7 @@ from triage.web.desk.show import marked
 #: The labels of which the parts are known.
 Label = Literal["topic", "urgency"]
 #: The most parts that are marked and told, the heaviest.
-PARTS: Final = 12
+PARTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,5 +72,6 @@ def spanned(text: str, parts: Sequence[Piece]) -> list[tuple[str, float | None]]
     pieces: list[tuple[str, float | None]] = []
     for start, end in pairwise(edges):
         over = [weight for first, last, weight in spans if first <= start and end <= last]
-        pieces.append((text[start:end], sum(over) if over else None))
+        said = text[start:end]
+        pieces.append((said, sum(over) if over and not said.isspace() else None))
     return pieces

@@ -1,38 +1,50 @@
 // The words that weighed: for the topic, or for the urgency. What was chosen holds for the next
 // tickets too.
 
-import { $, announce, parsed } from "./dom.js";
+import { $, announce, parsed, t } from "./dom.js";
 import { address, get } from "./net.js";
 
 export function words(box, pane) {
-  let label = "topic";
+  let wanted = "topic";
+  let shown = "topic"; // what a ticket comes with
 
-  async function show(again) {
+  function press(label) {
+    for (const chip of box.querySelectorAll(".chip[data-words]")) chip.setAttribute("aria-pressed", String(chip.dataset.words === label));
+  }
+
+  async function show(label, auto) {
     const { id } = pane;
-    const chips = () => [...box.querySelectorAll(".chip[data-words]")];
-    if (!chips().length) return;
-    for (const chip of chips()) chip.setAttribute("aria-pressed", String(chip.dataset.words === label));
+    if (!$("words")) return;
+    press(label);
+    const told = $("parts").textContent;
+    $("parts").textContent = t("loading");
     const at = address(`/tickets/${id}/words`);
     at.searchParams.set("label", label);
-    const wanted = label;
+    const current = () => pane.id === id && wanted === label && $("words");
     try {
-      const html = await (await get(at, { auto: again })).text();
-      if (pane.id !== id || label !== wanted || !$("words")) return;
+      const html = await (await get(at, { auto })).text();
+      if (!current()) return;
       $("words").replaceChildren(...parsed(html));
-      if (!again) announce($("parts").textContent);
+      shown = label;
+      if (!auto) announce($("parts").textContent);
     } catch {
-      // The words for the topic came with the ticket, and still stand there.
-      for (const chip of chips()) chip.setAttribute("aria-pressed", String(chip.dataset.words === "topic"));
+      if (!current()) return;
+      $("parts").textContent = told;
+      wanted = shown;
+      press(shown);
     }
   }
 
   box.addEventListener("click", (event) => {
-    const chosen = event.target.closest(".chip[data-words]")?.dataset.words;
-    if (!chosen) return;
-    label = chosen;
-    show(false);
+    const label = event.target.closest(".chip[data-words]")?.dataset.words;
+    if (!label) return;
+    wanted = label;
+    show(label, false);
   });
-  pane.addEventListener("shown", () => { if (label !== "topic") show(true); });
+  pane.addEventListener("shown", () => {
+    shown = "topic";
+    if (wanted !== shown) show(wanted, true);
+  });
 }
 
 // The other label than the one that is shown.
