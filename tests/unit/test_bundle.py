@@ -57,6 +57,33 @@ def test_edits_of_a_fifth_meet(other: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (
+            "Weet iemand of de Friesebrug al weer open is? Sta hier al een half uur te wachten",
+            "weet iemand of de friesebrug alweer open is?? sta hier al half uur te wachten",
+        ),
+        (
+            "Rook trekt naar het centrum door de brand, hou ramen en deuren dicht",
+            "Pas op: rook trekt naar het centrum door de brand, hou ramen en deuren gesloten",
+        ),
+    ],
+)
+def test_other_words_for_the_same_meet(first: str, other: str) -> None:
+    """What is written apart, a synonym and a warning are no other facts."""
+    assert compare(read(first), read(other)).same
+    assert compare(read(other), read(first)).same
+
+
+def test_opposites_stay_apart_whatever_their_synonyms() -> None:
+    """A word that excludes one of several synonyms excludes them all."""
+    first = "De Havenbrug is vanaf de kade gestremd voor al het verkeer"
+    for opened in ("open", "vrijgegeven", "begaanbaar"):
+        found = compare(read(first), read(first.replace("gestremd", opened)))
+        assert "tegenstelling" in found.reason
+
+
+@pytest.mark.parametrize(
     ("other", "reason"),
     [
         (FIRST.replace("Borne", "Hengelo"), "naam of plaats"),
