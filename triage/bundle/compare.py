@@ -18,7 +18,7 @@ from typing import Final
 from triage.bundle.data import lines
 from triage.bundle.data import words as words_of
 from triage.bundle.signature import LEAST_WORDS
-from triage.bundle.words import Words
+from triage.bundle.words import LIGHT, Words
 
 #: One word in so many may differ.
 ONE_IN: Final = 5
@@ -31,7 +31,6 @@ _LONG: Final = 9
 _NEGATIONS: Final = frozenset(words_of("negations.txt"))
 _TURNS: Final = frozenset(words_of("turns.txt"))
 _COMMON: Final = frozenset(words_of("common.txt"))
-_FILLERS: Final = frozenset(words_of("fillers.txt"))
 _ORDINARY: Final = frozenset(words_of("ordinary.txt")) | _COMMON
 #: Words that exclude each other: the line that they stand on, and which of them say the same.
 _CONTRASTS: Final[Mapping[str, tuple[int, str]]] = {
@@ -40,6 +39,7 @@ _CONTRASTS: Final[Mapping[str, tuple[int, str]]] = {
     for same in line
     for word in same.split("=")
 }
+_FILLERS: Final = frozenset(words_of("fillers.txt")) - _CONTRASTS.keys()
 #: Words that tell facts apart, by their first letter.
 _FACT_WORDS: Final[Mapping[str, list[str]]] = {
     first: list(words)
@@ -80,7 +80,7 @@ def compare(first: Words, other: Words) -> Comparison:
     if min(len(first.tokens), len(other.tokens)) < LEAST_WORDS:
         return _apart(f"korter dan {LEAST_WORDS} woorden en niet gelijk")
     gone, new = _differing(first, other) if _may_be_near(first, other) else (None, None)
-    if gone is None or new is None or not _near(first, other, gone.total(), new.total()):
+    if gone is None or new is None or not _near(first, other, _weight(gone), _weight(new)):
         return _apart(_TOO_FAR)
     if first.question != other.question:
         return _apart("de een is een vraag, de ander niet")
@@ -123,6 +123,10 @@ def _may_be_near(first: Words, other: Words) -> bool:
 def _differing(first: Words, other: Words) -> tuple[Counter[str], Counter[str]]:
     before, after = Counter(first.tokens), Counter(other.tokens)
     return before - after, after - before
+
+
+def _weight(words: Counter[str]) -> int:
+    return sum(count for word, count in words.items() if word not in LIGHT)
 
 
 def _near(first: Words, other: Words, gone: int, new: int) -> bool:
