@@ -36,7 +36,7 @@ LOT: Final = 500
 async def labelling(screen: AScreen) -> HTMLResponse:
     """Show the first of the posts that this person had better label, and name the others."""
     try:
-        picked = await screen.service.pools.desk(_picked, screen, clock())
+        picked = await screen.service.pools.judge(_picked, screen, clock())
     except (InvalidModel, Refused) as error:
         raise Problem(409, str(error)) from None
     await audit(screen.request, "labels.next", *(ticket for ticket, _ in picked))

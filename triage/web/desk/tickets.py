@@ -53,7 +53,7 @@ async def words(screen: ATicketScreen, ticket: TicketPath, label: Label) -> HTML
     found = await _seen(screen, ticket, "ticket.view")
     if found.post.get("deleted"):
         raise NotFound("de afzender heeft dit bericht ingetrokken")
-    explanation = await screen.service.pools.desk(screen.service.judge.explain, found)
+    explanation = await screen.service.pools.judge(screen.service.judge.explain, found)
     chosen = {"words": words_of(found, label, explanation)}
     return screen.page("_words.html", **{**_context(screen, found, clock()), **chosen})
 

@@ -97,6 +97,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, ow
     const run = all[event.key];
     if (!run) return;
     event.preventDefault();
+    if (event.repeat && own[event.key]) return; // a key held down must not label what nobody read
     run();
   });
 }

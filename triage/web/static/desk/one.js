@@ -19,7 +19,7 @@ class One {
     this.sending = new Map(); // by ticket: what was said of it and is under way
     this.last = null; // what can be taken back
     bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
-    for (const name of ["online", "resync"]) bus.addEventListener(name, () => this.ready || this.go(this.at));
+    bus.addEventListener("resync", () => this.anew());
     $("card").addEventListener("click", (event) => this.clicked(event.target.closest("button")?.dataset ?? {}));
     $("steps").addEventListener("click", (event) => this[event.target.closest("button")?.dataset.step]?.());
     this.count(0);
@@ -62,7 +62,18 @@ class One {
     const [, why] = this.posts[this.at];
     $("post-title").textContent = `${this.place()} · ${t(`one_${why}`)}`;
     this.mark();
+    this.prepare();
+  }
+
+  prepare() {
     for (const [id] of this.posts.slice(this.at + 1, this.at + 1 + AHEAD)) this.card(id).catch(() => this.cards.delete(id));
+  }
+
+  // What happened meanwhile is not known: what was read ahead may be of before.
+  anew() {
+    this.cards.clear();
+    if (this.ready) this.prepare();
+    else if (this.id) this.go(this.at);
   }
 
   place() { return t("one_place", { n: this.at + 1, of: this.posts.length }); }
