@@ -78,11 +78,7 @@ def test_a_round_by_keyboard(desk: Desk) -> None:
     place(page, 1, 4)
     first = shown(page)
 
-    page.keyboard.down("y")
-    place(page, 2, 4)
-    page.keyboard.down("y")  # held: it says nothing of the next one
-    page.keyboard.up("y")
-    place(page, 2, 4)
+    hold(page, "y")
     assert page.evaluate("document.activeElement.id") == "post"
     expect(page.locator("#count")).to_have_text("1 gelabeld in deze zitting")
     expect(page.locator("#last")).to_contain_text("Groen en water · Normaal · Melding")
@@ -129,6 +125,15 @@ def test_a_round_by_keyboard(desk: Desk) -> None:
     recorded = {(entry.action, entry.targets) for entry in desk.server.access.audit("", limit=500)}
     assert {("ticket.confirm", (first,)), ("ticket.correct", (second,))} <= recorded
     assert ("ticket.view", (last,)) in recorded
+
+
+def hold(page: Any, key: str) -> None:
+    """Hold a key down longer than it takes to the second post, of which it must say nothing."""
+    page.keyboard.down(key)
+    place(page, 2, 4)
+    page.keyboard.down(key)
+    page.keyboard.up(key)
+    place(page, 2, 4)
 
 
 def undone(desk: Desk, page: Any, ticket: str) -> None:
