@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Final
 
 from triage.classify import Classifier, Explanation
 from triage.errors import InvalidModel, InvalidPost, Refused
@@ -38,7 +37,7 @@ class Judge:
         self._classifier: Classifier | None = None
         self._named = ""
         self._words: frozenset[str] = frozenset()
-        self._reader: Final = Reader(entities=False)
+        self._reader: Reader | None = None
         self._lock = threading.Lock()
 
     def words(self) -> frozenset[str]:
@@ -50,7 +49,7 @@ class Judge:
     def read(self, posts: Sequence[Post]) -> list[Reading]:
         """Give one reading a post, in order."""
         with self._lock:
-            return self._reader.read(posts)
+            return self._read(posts)
 
     def explain(self, ticket: Ticket) -> Explanation | None:
         """Account for the topic and the urgency that a ticket's post was given.
@@ -65,10 +64,15 @@ class Judge:
                 classifier = self._current()
                 if said.model != classifier.version:
                     return None
-                (reading,) = self._reader.read([post])
+                (reading,) = self._read([post])
                 return classifier.explain(post, reading, said, spans(post.text))
         except (InvalidModel, InvalidPost, Refused, Problem, ValueError):
             return None
+
+    def _read(self, posts: Sequence[Post]) -> list[Reading]:
+        if self._reader is None:
+            self._reader = Reader(entities=False)
+        return self._reader.read(posts)
 
     def _current(self) -> Classifier:
         registry = registry_of(self._config)
