@@ -288,7 +288,7 @@ def _beside_the_loop(run: Run, loop: Sequence[float]) -> list[Figure]:
 def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--posts", type=int, default=10_000, help="by which cost is measured")
+    parser.add_argument("--posts", type=int, default=20_000, help="by which cost is measured")
     parser.add_argument("--single", type=int, default=1_000, help="of them judged one by one")
     parser.add_argument("--repeat", type=int, default=3, help="measurements of cost")
     parser.add_argument("--seed", type=int, default=1)
