@@ -63,7 +63,8 @@ class ApiServer:
             *stores,
             *arguments,
             output=folder / "server.log",
-            env={"TRIAGE_KAFKA_PARTITIONS": "2", **env},
+            # Most tests need no model in the server: it takes a second to load.
+            env={"TRIAGE_KAFKA_PARTITIONS": "2", "TRIAGE_URGENT_LOOK": "rules", **env},
         )
 
     def start(self) -> Self:
