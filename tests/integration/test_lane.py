@@ -26,7 +26,7 @@ SOON = 10.0
 #: By a safety rule, and by the model alone.
 CRITICAL = (
     "Er is een gaslucht in het trappenhuis",
-    "Auto te water, bestuurder zit er nog in, stuur snel hulp",
+    "Er hangt een spanningskabel los boven het schoolplein, kinderen lopen eronder",
 )
 
 
@@ -87,8 +87,6 @@ def test_a_critical_post_overtakes_twenty_thousand(scene: Scene) -> None:
         assert scene.taken() < BACKLOG
         assert scene.ticket("n") is None
         assert 'triage_door_posts_total{way="urgent"} 2.0' in client_metrics(api)
-        all_taken(scene, worker, BACKLOG + 3)
-        assert counted(scene) == BACKLOG + 3
     finally:
         api.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from triage.cli.build import load_pipeline
+from triage.cli.build import load_pipeline, make_look
 from triage.lane import Appended, Lane, Look
 from triage.log import Log, Topic
 from triage.log.open import open_log
@@ -23,7 +23,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ORDINARY = "Hoe laat is het gemeentehuis open op zaterdag?"
 BY_RULE = "Er is een gaslucht in de kelder"
 #: Critical by the model, and by no safety rule.
-BY_MODEL = "Auto te water, bestuurder zit er nog in, stuur snel hulp"
+BY_MODEL = "Er hangt een spanningskabel los boven het schoolplein, kinderen lopen eronder"
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,9 @@ def test_a_look_follows_what_it_is_told(pipeline: Pipeline) -> None:
     look.at(posts(BY_RULE))
     look.at(posts(ORDINARY))
     assert seen == [pipeline.model] * 2
+
+
+def test_a_door_opens_without_its_model(log: Log, tmp_path: Path) -> None:
+    """Where no model can be loaded the safety rules look, and posts are taken as always."""
+    look = make_look(Settings(model="nl-none", data=tmp_path), {})
+    assert append(log, look, posts(ORDINARY, BY_RULE)) == Appended(urgent=1, ordinary=1, unseen=0)

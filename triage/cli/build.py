@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from triage.cli.process import patiently
-from triage.errors import InvalidProfile, Refused, TriageError
+from triage.errors import InvalidModel, InvalidProfile, Refused, TriageError
 from triage.log import Log
 from triage.log.open import open_log
 from triage.metrics import Metrics
@@ -105,13 +105,18 @@ def load_pipeline(
 
 
 def make_look(settings: Settings, profiles: Mapping[str, Profile]) -> Look:
-    """Make the look at what comes in by our own door. Raises InvalidModel."""
+    """Make the look at what comes in by our own door: by the rules where no model can be loaded."""
     from triage.lane import Look  # noqa: PLC0415 - as above
     from triage.models.live import Follower  # noqa: PLC0415 - as above
 
     if settings.urgent_look == "rules":
         return Look()
-    pipeline = load_pipeline(settings, profiles, entities=False, spare=False)
+    try:
+        pipeline = load_pipeline(settings, profiles, entities=False, spare=False)
+    except InvalidModel as error:
+        # A door that stays shut is worse than one that sees less.
+        structlog.get_logger().error("look_by_rules", reason=str(error))
+        return Look()
     if settings.model:
         return Look(pipeline)
     return Look(pipeline, between=Follower(registry_of(settings), pipeline).look)
