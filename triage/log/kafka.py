@@ -47,7 +47,7 @@ _PEEK_SECONDS: Final = 1.0
 _YOUNG_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 1.8
 #: How long a poll that finds nothing waits before it looks for urgent posts again, in seconds.
-_LANE_SECONDS: Final = 0.025
+_LANE_SECONDS: Final = 0.05
 
 
 class KafkaLog(Closing):
