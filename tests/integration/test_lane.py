@@ -11,7 +11,7 @@ import pytest
 
 from tests.plugins.api_server import ApiServer
 from tests.plugins.brokers import KafkaBroker
-from tests.plugins.programs import Program, wait_until
+from tests.plugins.programs import Program, run_triage, wait_until
 from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene, now, posts
 from triage.lane import Lane, Look
@@ -148,7 +148,12 @@ def test_ingest_is_a_door_too(scene: Scene) -> None:
     lines = [{"id": "n", "text": "Hoe laat is de bibliotheek open?"}]
     lines += [{"id": f"k{at}", "text": text} for at, text in enumerate(CRITICAL)]
     given = "\n".join(map(json.dumps, lines)).encode()
-    done = scene.run("ingest", "-", *scene.log_options, given=given)
+    done = run_triage(
+        *("ingest", "-", *scene.log_options),
+        given=given,
+        cwd=scene.folder,
+        env={"TRIAGE_URGENT_LOOK": "model"},
+    )
     assert done.returncode == 0, done.stderr.decode()
     urgent = [json.loads(record.value or b"")["id"] for record in scene.log.scan(Topic.URGENT)]
     assert sorted(urgent) == ["k0", "k1"]

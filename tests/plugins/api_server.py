@@ -63,8 +63,7 @@ class ApiServer:
             *stores,
             *arguments,
             output=folder / "server.log",
-            # Most tests need no model in the server: it takes a second to load.
-            env={"TRIAGE_KAFKA_PARTITIONS": "2", "TRIAGE_URGENT_LOOK": "rules", **env},
+            env={"TRIAGE_KAFKA_PARTITIONS": "2", **env},
         )
 
     def start(self) -> Self:
