@@ -127,14 +127,7 @@ class Pipeline:
         """Give one entry a post, in order, each with what the language step saw."""
         if not batch:
             return []
-        posts = [received.post for received in batch]
-        try:
-            readings, assessments = self._assess(posts)
-        except Exception as error:  # noqa: BLE001 - whatever a post does, its batch goes on
-            _log.warning("batch_failed", posts=len(posts), error=type(error).__name__)
-            pairs = [self._assess_alone(post) for post in posts]
-            readings = [reading for reading, _ in pairs]
-            assessments = [assessment for _, assessment in pairs]
+        readings, assessments = self._assess_each([received.post for received in batch])
         start = time.perf_counter()
         entries = [
             (self._entry(received, reading, assessment), reading)
@@ -144,6 +137,10 @@ class Pipeline:
         if self._watch is not None:
             self._watch(entries, batch[-1].received_at)
         return entries
+
+    def urgencies(self, posts: Sequence[Post]) -> list[Urgency]:
+        """Give how urgent posts are, in order, and nothing else. Never raises for a post's sake."""
+        return [assessment.urgency for assessment in self._assess_each(posts)[1]]
 
     def adapt(self, post: Post, assessment: Assessment) -> Assessment:
         """Bring an assessment into the topics of the organisation that a post belongs to."""
@@ -161,6 +158,14 @@ class Pipeline:
         """Send a post to the fallback team unread, but for the safety rules."""
         self.failures += 1
         return self._entry(received, Reading(tokens=()), unknown(received.post, reason))
+
+    def _assess_each(self, posts: Sequence[Post]) -> tuple[list[Reading], list[Assessment]]:
+        try:
+            return self._assess(posts)
+        except Exception as error:  # noqa: BLE001 - whatever a post does, its batch goes on
+            _log.warning("batch_failed", posts=len(posts), error=type(error).__name__)
+            pairs = [self._assess_alone(post) for post in posts]
+            return [reading for reading, _ in pairs], [assessment for _, assessment in pairs]
 
     def _assess(self, posts: Sequence[Post]) -> tuple[list[Reading], list[Assessment]]:
         start = time.perf_counter()

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from triage.log import Log, Record, Topic
+from triage.log import Log, Record, Topic, scan_posts
 from triage.log.dead_letter import origin_of
 from triage.pipeline import Received, decode
 from triage.queue import Entry, Queue, advances_to
@@ -61,7 +61,7 @@ def rebuild(
     lettered = {origin_of(letter) for letter in log.scan(Topic.DEAD_LETTER)}
     ends: dict[str, int] = {}
     posts = restored = 0
-    for records in _batches(log.scan(Topic.POSTS), _BATCH):
+    for records in _batches(scan_posts(log), _BATCH):
         received, rejected = decode(records)
         # What comes last in the log no worker may have read before.
         if new := [(record, e) for record, e in rejected if _origin(record) not in lettered]:

@@ -136,6 +136,10 @@ class Settings(BaseSettings):
     signalen_token: SecretStr = SecretStr("")
     signalen_token_file: Path | None = None
 
+    #: How the server and ``triage ingest`` find what is critical among the posts that they take:
+    #: ``model`` (as a worker does; some 60 MB) or ``rules`` (the safety rules alone).
+    urgent_look: str = Field(default="model", pattern="^(model|rules)$")
+
     processes: int = Field(default=1, ge=1, le=64)
     #: Posts a batch, at most.
     batch: int = Field(default=500, ge=1, le=5000)

@@ -15,6 +15,7 @@ from tests.plugins.log_stores import (
     Reading,
     all_of,
     background,
+    is_urgent,
     kafka_store,
     posts,
     settle,
@@ -22,7 +23,7 @@ from tests.plugins.log_stores import (
     wait_for,
 )
 from triage.errors import REASON_LIMIT, InvalidPost
-from triage.log import RECORD_LIMIT, NewRecord, Record, Topic, post_record
+from triage.log import POST_TOPICS, RECORD_LIMIT, NewRecord, Record, Topic, post_record
 from triage.log.dead_letter import SIZE_LIMIT, replayed, was_cut
 
 
@@ -72,7 +73,7 @@ def test_a_partition_waits_for_a_seek(store: LogStore) -> None:
     settle(log)
     for _ in range(5):
         polled = log.poll(timeout=0.05, limit=100)
-        assert len(polled.fresh) == 4
+        assert len(polled.fresh) == 8  # four of the urgent posts, four of the others
         assert polled.records == []
     reading = Reading(log)
     reading.take(50)
@@ -132,7 +133,7 @@ def test_lag_counts_what_was_not_committed(store: LogStore) -> None:
     reading = Reading(log)
     partition = reading.take(10)[0].partition
     lag = {figure.partition: figure for figure in log.lag()}
-    assert len(lag) == 4
+    assert len(lag) == 8
     assert sum(figure.records for figure in lag.values()) == lag[partition].records == 10
     # An age below a second may be given as none.
     wait_for(lambda: max(f.oldest_seconds for f in log.lag()) > 1.0)
@@ -332,6 +333,101 @@ def test_a_partition_with_a_backlog_does_not_starve_others(store: LogStore) -> N
     while not others():
         reading.step(limit=200)
         assert len(reading.records) < 3000
+
+
+def test_urgent_posts_come_before_the_backlog(store: LogStore) -> None:
+    """An urgent post comes at once, whatever waits in the other stream and was read ahead of it."""
+    log = store.open()
+    log.append(Topic.POSTS, [NewRecord(value=b"x" * 500, key=b"%d" % i) for i in range(6000)])
+    reading = Reading(log)
+    reading.take(1)
+    for number in range(3):
+        log.append(Topic.URGENT, posts(b"urgent%d" % number, key=b"%d" % number))
+        before = len(reading.records)
+        while not any(is_urgent(record.partition) for record in reading.records[before:]):
+            reading.step(limit=100)
+            # What a broker needs to hand it over, and no more.
+            assert len(reading.records) < before + 1900
+    reading.take(6003)
+    urgent = [record.value for record in reading.records if is_urgent(record.partition)]
+    assert urgent == [b"urgent0", b"urgent1", b"urgent2"]
+    assert len({(record.partition, record.offset) for record in reading.records}) == 6003
+
+
+def test_a_flood_of_urgent_posts_does_not_stop_the_others(store: LogStore) -> None:
+    """While more urgent posts wait than a batch takes, the others still come, one by one."""
+    log = store.open()
+    flood = [NewRecord(value=b"u%d" % i, key=b"%d" % i) for i in range(2000)]
+    log.append(Topic.URGENT, flood)
+    log.append(Topic.POSTS, [NewRecord(value=b"p%d" % i, key=b"%d" % i) for i in range(40)])
+    reading = Reading(log)
+
+    def quiet() -> int:
+        return sum(not is_urgent(record.partition) for record in reading.records)
+
+    while quiet() < 5:
+        reading.step(limit=20)
+        assert len(reading.records) < 2000
+    reading.take(2040)
+
+
+def test_urgent_posts_have_positions_of_their_own(store: LogStore) -> None:
+    """The urgent stream is sought, committed and counted as the other one, and has its gaps."""
+    log = store.open()
+    log.append(Topic.URGENT, posts(*(b"%d" % i for i in range(30)), key=b"one"))
+    partition = Reading(log).take(30)[0].partition
+    assert partition.rpartition("-")[0] == f"{store.prefix}posts.urgent"
+    lag = {figure.partition: figure.records for figure in log.lag()}
+    assert sum(lag.values()) == lag[partition] == 30
+    log.commit({partition: 30})
+    wait_for(lambda: sum(figure.records for figure in log.lag()) == 0)
+    store.drop(log, partition, 12)
+    assert log.seek(partition, 20) is None
+    assert [r.offset for r in Reading(log, {partition: 20}).take(10)] == list(range(20, 30))
+    gap = log.seek(partition, 5)
+    assert gap is not None
+    assert (gap.partition, gap.start, gap.resume, gap.count) == (partition, 5, 12, 7)
+    assert [r.offset for r in Reading(log, {partition: 12}).take(18)] == list(range(12, 30))
+    gap = log.seek(partition, 500)
+    assert gap is not None
+    assert (gap.start, gap.resume, gap.count) == (500, 12, 0)
+    assert len(Reading(log).take(18)) == 18
+
+
+def test_urgent_posts_are_shared_and_taken_over(store: LogStore) -> None:
+    """Two readers have their part of both streams; what one leaves the other reads on."""
+    positions: dict[str, int] = {}
+    feed = store.open()
+    first, second = (Reading(store.open(), positions) for _ in range(2))
+    sent = 0
+
+    def append() -> bool:
+        nonlocal sent
+        numbers = range(sent, sent + 20)
+        for topic in POST_TOPICS:
+            feed.append(topic, [NewRecord(value=b"%d" % i, key=b"%d" % i) for i in numbers])
+        sent += 20
+        return True
+
+    def urgent(reading: Reading) -> set[str]:
+        return {partition for partition in reading.partitions if is_urgent(partition)}
+
+    def read() -> bool:
+        records = [*first.records, *second.records]
+        return len({(is_urgent(r.partition), r.value) for r in records}) == 2 * sent
+
+    with background(first.run):
+        with background(second.run):
+            wait_for(lambda: append() and len(urgent(second)) == 2)
+            wait_for(read)
+        second.log.close()
+        before = sent
+        wait_for(lambda: append() and len(urgent(first)) == 4)
+        wait_for(read)
+    records = [*first.records, *second.records]
+    # What a handover brought twice, the store's positions dropped.
+    assert len({(r.partition, r.offset) for r in records}) == len(records) == 2 * sent
+    assert before < sent
 
 
 def test_appenders_do_not_disturb_each_other(store: LogStore) -> None:

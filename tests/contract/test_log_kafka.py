@@ -260,9 +260,8 @@ def test_topics_are_made_once_by_many(store: LogStore) -> None:
     settle(logs[0])
     admin = store.admin()
     names = {topic for topic in admin.list_topics() if topic.startswith(store.prefix)}
-    assert names == {
-        store.prefix + name for name in ("posts", "assessed", "dead-letter", "outcomes")
-    }
+    kinds = ("posts", "posts.urgent", "assessed", "dead-letter", "outcomes")
+    assert names == {store.prefix + name for name in kinds}
     assert len(admin.describe_topics([f"{store.prefix}posts"])[0]["partitions"]) == 4
     admin.close()
 

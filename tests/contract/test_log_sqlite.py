@@ -5,16 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import stat
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.plugins.log_stores import LogStore, Reading, all_of, posts, settle, sqlite_store
+from triage import sqlite_file
 from triage.errors import Refused, Unavailable
 from triage.log import NewRecord, Topic
 from triage.log.open import open_log
 from triage.log.sqlite import SqliteLog
+from triage.log.sqlite_channel import SQL
 from triage.log.sqlite_retention import Retention
 
 
@@ -42,6 +45,29 @@ def test_a_file_keeps_its_partitions(store: LogStore) -> None:
     store.open(partitions=7).append(Topic.POSTS, posts(b"b", key=b"k"))
     assert [record.value for record in all_of(store.open(), Topic.POSTS)] == [b"a", b"b"]
     assert len({record.partition for record in all_of(store.open(), Topic.POSTS)}) == 1
+
+
+def test_a_file_from_before_the_urgent_stream(store: LogStore) -> None:
+    """A file of the first schema keeps its posts and how far they were read, and gets the lane."""
+    assert store.path is not None
+    old = {name: step for name, step in SQL.items() if name != "schema_2"}
+    sqlite_file.prepare(store.path, old, 1)
+    at = int(datetime.now(UTC).timestamp() * 1000)
+    with closing(sqlite_file.connect(store.path)) as db:
+        for number in range(4):
+            db.execute(SQL["add_partition"], (Topic.POSTS, number))
+        db.execute("UPDATE log_partitions SET next_offset = 2 WHERE partition = 1")
+        for offset in range(2):
+            db.execute(SQL["add_record"], (Topic.POSTS, 1, offset, at, None, b"old", None))
+        db.execute("INSERT INTO log_leases VALUES (?, 1, 'gone', 5, 1)", (store.prefix,))
+    log = store.open()
+    assert {f.partition: f.records for f in log.lag() if f.records} == {"triage.posts-1": 1}
+    log.append(Topic.URGENT, posts(b"new"))
+    assert sorted(record.value or b"" for record in Reading(log).take(3)) == [
+        b"new",
+        b"old",
+        b"old",
+    ]
 
 
 def _append(path: Path, number: int) -> None:
@@ -73,7 +99,7 @@ def test_a_reader_whose_lease_ran_out_stops(store: LogStore) -> None:
     reading.take(40)
     store.later += timedelta(seconds=60)
     two = store.open()
-    assert len(two.poll(timeout=0.0, limit=1).fresh) == 4
+    assert len(two.poll(timeout=0.0, limit=1).fresh) == 8
     one.append(Topic.POSTS, posts(*(b"%d" % i for i in range(40))))
     assert one.poll(timeout=0.0, limit=500).records == []
     (mine, theirs) = settle(one, two)
@@ -86,9 +112,9 @@ def test_a_clock_set_back_frees_no_partition_for_ever(store: LogStore) -> None:
     """Leases from a future that was undone do not keep partitions from those who are alive."""
     store.later = timedelta(days=1)
     abandoned = store.open()
-    assert len(abandoned.poll(timeout=0.0, limit=1).fresh) == 4
+    assert len(abandoned.poll(timeout=0.0, limit=1).fresh) == 8
     store.later = timedelta()
-    assert len(store.open().poll(timeout=1.0, limit=1).fresh) == 4
+    assert len(store.open().poll(timeout=1.0, limit=1).fresh) == 8
 
 
 def test_retention_keeps_what_was_not_read(store: LogStore) -> None:

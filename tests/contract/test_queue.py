@@ -149,6 +149,53 @@ def test_an_older_content_is_no_new_edit(store: Store, queue: Queue, put: Put) -
     assert queue.get(store.id(), now=NOW) == before
 
 
+def test_a_content_that_was_overtaken(store: Store, queue: Queue, put: Put) -> None:
+    """An urgent edit that is put before its original stands; the original is in the history."""
+    after = NOW + timedelta(minutes=1)
+    put(store.entry(text="twee", urgency=Urgency.KRITIEK, team="nacht", received_at=after))
+    assert put(store.entry(text="een")) == PutResult(edited=1)
+    ticket = queue.get(store.id(), now=NOW)
+    assert (ticket.post["text"], ticket.urgency, ticket.team) == ("twee", Urgency.KRITIEK, "nacht")
+    assert [item.get("text") for item in ticket.history if "text" in item] == ["een"]
+    assert put(store.entry(text="een")) == PutResult(repeated=1)
+    put(store.entry(text="drie", received_at=NOW + timedelta(minutes=2)))
+    assert queue.get(store.id(), now=NOW).post["text"] == "drie"
+
+
+def test_an_overtaken_content_raises_and_opens_only_what_it_must(
+    store: Store, queue: Queue, put: Put
+) -> None:
+    """A resolved ticket stays so when an older content comes, unless that one is more urgent."""
+    after = NOW + timedelta(minutes=1)
+    put(store.entry(text="drie", received_at=after))
+    claim = queue.claim(store.id(), owner="ans", seconds=60, now=NOW, request=request()).claim
+    assert claim
+    change = Change(outcome="beantwoord")
+    queue.resolve(store.id(), change, token=claim.token, by="ans", now=NOW, request=request())
+    put(store.entry(text="een"))
+    assert queue.get(store.id(), now=NOW).state is State.RESOLVED
+    put(store.entry(text="twee", urgency=Urgency.KRITIEK))
+    ticket = queue.get(store.id(), now=NOW)
+    assert (ticket.state, ticket.urgency) == (State.OPEN, Urgency.KRITIEK)
+    assert ticket.post["text"] == "drie"
+
+
+def test_a_deletion_that_was_overtaken(store: Store, queue: Queue, put: Put) -> None:
+    """A deletion takes away what came in before it, and not what its sender wrote since."""
+    first, gone, again = (NOW + timedelta(minutes=n) for n in (0, 1, 2))
+    put(store.entry(text="weer", urgency=Urgency.KRITIEK, received_at=again))
+    put(store.entry(text="eerst", received_at=first))
+    assert put(store.entry(deleted=True, received_at=gone)) == PutResult(deleted=1)
+    ticket = queue.get(store.id(), now=NOW)
+    assert ticket.post["text"] == "weer"
+    assert "eerst" not in str(ticket.history)
+    assert put(store.entry(deleted=True, received_at=gone)) == PutResult(repeated=1)
+    put(store.entry(deleted=True, received_at=again + timedelta(minutes=1)))
+    put(store.entry(text="nog ouder", received_at=first))
+    ticket = queue.get(store.id(), now=NOW)
+    assert "nog ouder" not in f"{ticket.post} {ticket.history}"
+
+
 def test_an_edit_in_the_batch_of_its_original(store: Store, queue: Queue, put: Put) -> None:
     """Original and edit in one batch, even of two partitions, make one ticket with the edit."""
     first = store.entry(text="een")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.plugins.api_server import ApiServer, json_file, sha256
 from tests.plugins.programs import run_triage, wait_until
-from triage.log import Topic
+from triage.log import scan_posts
 
 Make = Callable[..., ApiServer]
 
@@ -66,7 +66,7 @@ def signed(body: bytes, *, at: float, secret: str = SECRET) -> dict[str, str]:
 
 
 def logged(server: ApiServer) -> list[dict[str, Any]]:
-    return [json.loads(record.value or b"") for record in server.log.scan(Topic.POSTS)]
+    return [json.loads(record.value or b"") for record in scan_posts(server.log)]
 
 
 def test_posts_are_in_the_log_before_the_answer(server: ApiServer) -> None:
@@ -83,7 +83,7 @@ def test_posts_are_in_the_log_before_the_answer(server: ApiServer) -> None:
     assert posts.keys() == {"1", "2", "3"}
     assert posts["2"]["text"] == "Lamp 2 stuk"
     assert all("created_at" in post for post in posts.values())
-    keys = {json.loads(r.value or b"")["id"]: r.key for r in server.log.scan(Topic.POSTS)}
+    keys = {json.loads(r.value or b"")["id"]: r.key for r in scan_posts(server.log)}
     assert keys == {"1": b"@jan", "2": None, "3": None}
 
 

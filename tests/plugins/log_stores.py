@@ -37,7 +37,8 @@ while True:
     polled = log.poll(timeout=0.1, limit=10)
     for partition in polled.fresh:
         log.seek(partition, None)
-    owned |= polled.fresh | {record.partition for record in polled.records}
+    names = polled.fresh | {record.partition for record in polled.records}
+    owned |= {name for name in names if ".urgent-" not in name}
     if said != len(owned):
         said = len(owned)
         print(said, flush=True)
@@ -133,7 +134,8 @@ def settle(*logs: Log) -> list[set[str]]:
 
     def join(place: int, stop: threading.Event) -> None:
         while not stop.is_set():
-            owned[place] = set(logs[place].poll(timeout=0.1, limit=1).fresh)
+            fresh = logs[place].poll(timeout=0.1, limit=1).fresh
+            owned[place] = {name for name in fresh if not is_urgent(name)}
 
     def even() -> bool:
         return {len(own) for own in owned} == {4 // len(logs)} and len(set().union(*owned)) == 4
@@ -143,6 +145,11 @@ def settle(*logs: Log) -> list[set[str]]:
             stack.enter_context(background(partial(join, place)))
         wait_for(even)
     return owned
+
+
+def is_urgent(partition: str) -> bool:
+    """Tell whether a partition is one of the urgent posts."""
+    return partition.rpartition("-")[0].endswith(".urgent")
 
 
 @contextlib.contextmanager

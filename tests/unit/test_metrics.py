@@ -102,6 +102,7 @@ def use_everything(metrics: Metrics) -> None:
     metrics.drift({"topic": 0.1})
     metrics.outcomes_published(2)
     metrics.http_request("/api/v1/tickets/{id}", 200)
+    metrics.door(urgent=1, ordinary=3, unseen=1)
 
 
 def depth(team: str, tickets: int, *, due: datetime | None = NOW) -> Depth:

@@ -53,7 +53,7 @@ def test_a_list_is_cut_where_json_cuts_it(
     read = decode(body, received_at=NOW, limit=10)
     one_by_one = [Post.from_mapping(post, received_at=NOW).id for post in json.loads(body)]
     assert not read.faults
-    assert list(read.ids) == one_by_one
+    assert read.ids == one_by_one
     assert len(read.records) == len(posts)
 
 

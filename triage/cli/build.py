@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from triage.cli.process import patiently
-from triage.errors import InvalidProfile, Refused, TriageError
+from triage.errors import InvalidModel, InvalidProfile, Refused, TriageError
 from triage.log import Log
 from triage.log.open import open_log
 from triage.metrics import Metrics
@@ -25,6 +25,7 @@ from triage.settings import Settings
 from triage.ticket import ORG
 
 if TYPE_CHECKING:
+    from triage.lane import Look
     from triage.models import Registry
     from triage.models.live import LiveModels
     from triage.pipeline import Observe, Pipeline
@@ -76,10 +77,12 @@ def load_pipeline(
     *,
     entities: bool = True,
     metrics: Metrics | None = None,
+    spare: bool = True,
 ) -> Pipeline:
     """Load the language step and the model. Raises InvalidModel.
 
-    ``entities`` False: whoever asks has no use for them, so none are looked for.
+    ``entities`` False: whoever asks has no use for them, so none are looked for. ``spare``: the
+    process does little else than judging, see ``spare_the_collector``.
     """
     # Only who judges pays for the language step: the server and `up` itself start without it.
     from triage.classify import Classifier  # noqa: PLC0415
@@ -94,10 +97,29 @@ def load_pipeline(
         classifier = load_live(registry, metrics)
     reader = Reader(entities=entities)
     reader.learn(classifier.words)
-    spare_the_collector()
+    if spare:
+        spare_the_collector()
     if observe is None:
         return Pipeline(reader, classifier, profiles)
     return Pipeline(reader, classifier, profiles, observe=observe)
+
+
+def make_look(settings: Settings, profiles: Mapping[str, Profile]) -> Look:
+    """Make the look at what comes in by our own door: by the rules where no model can be loaded."""
+    from triage.lane import Look  # noqa: PLC0415 - as above
+    from triage.models.live import Follower  # noqa: PLC0415 - as above
+
+    if settings.urgent_look == "rules":
+        return Look()
+    try:
+        pipeline = load_pipeline(settings, profiles, entities=False, spare=False)
+    except InvalidModel as error:
+        # A door that stays shut is worse than one that sees less.
+        structlog.get_logger().error("look_by_rules", reason=str(error))
+        return Look()
+    if settings.model:
+        return Look(pipeline)
+    return Look(pipeline, between=Follower(registry_of(settings), pipeline).look)
 
 
 def registry_of(settings: Settings) -> Registry:

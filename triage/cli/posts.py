@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, Final, cast
 import orjson
 import typer
 
-from triage.cli.build import load_pipeline, load_profiles, make_log
+from triage.cli.build import load_pipeline, load_profiles, make_log, make_look
 from triage.errors import InvalidPost, Refused
-from triage.log import Topic
+from triage.lane import Lane
 from triage.log.posts import new_record
 from triage.pipeline import Pipeline, Received
 from triage.post import SIZE_LIMIT, Post
@@ -135,18 +135,21 @@ def ingest_lines(settings: Settings, file: str) -> bool:
     good, appended = True, 0
     with ExitStack() as stack:
         log = stack.enter_context(make_log(settings))
+        lane = Lane(log, make_look(settings, load_profiles(settings)))
         stream = stack.enter_context(opened(file))
         for batch in lines(stream):
-            records, errors = [], []
+            posts, records, errors = [], [], []
             for number, line in batch:
                 if not line.strip():
                     continue
                 try:
-                    records.append(new_record(Post.decode(line, received_at=datetime.now(UTC))))
+                    post = Post.decode(line, received_at=datetime.now(UTC))
+                    records.append(new_record(post))
+                    posts.append(post)
                 except InvalidPost as error:
                     errors.append(f"regel {number}: {error}")
             if records:
-                log.append(Topic.POSTS, records)
+                lane.append(posts, records)
             appended += len(records)
             good &= not errors
             for error_line in errors:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from triage.access import Drawer
 from triage.access.open import open_access
-from triage.cli.build import open_parts
+from triage.cli.build import make_look, open_parts
 from triage.cli.process import MULTIPROC, now
 from triage.cli.web import web_config
 from triage.settings import Settings
@@ -29,5 +29,6 @@ def run_serve(settings: Settings) -> None:
             access=access,
             profiles=parts.profiles,
             metrics=parts.metrics,
+            look=make_look(settings, parts.profiles),
         )
         serve(app, settings.host, settings.port)

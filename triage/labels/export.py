@@ -16,7 +16,7 @@ import orjson
 from triage.errors import InvalidPost
 from triage.labels.masking import Masker, Pseudonyms
 from triage.labels.rows import HEADS, Row, Status
-from triage.log import Log, Topic
+from triage.log import Log, Topic, scan_posts
 from triage.post import Post
 from triage.queue.document import MASK
 from triage.ticket import UNKNOWN, org_of, ticket_id
@@ -60,7 +60,7 @@ def order_of(act: Mapping[str, Any]) -> tuple[int, str]:
 
 def read_posts(log: Log, org_of_post: OrgOf) -> Iterator[tuple[str, Post, datetime]]:
     """Give all posts of the log with the id of their ticket and when they came in."""
-    for record in log.scan(Topic.POSTS):
+    for record in scan_posts(log):
         try:
             post = Post.decode(record.value or b"", received_at=record.at)
         except InvalidPost:
@@ -84,11 +84,14 @@ def export(
     """
     acts = read_acts(log, org=org, since=since)
     contents: dict[str, list[Post]] = {}
-    for ticket, post, _ in read_posts(log, org_of_post):
-        if ticket in acts:
-            versions = contents.setdefault(ticket, [])
-            if all(post.digest != version.digest for version in versions):
-                versions.append(post)
+    # In the order in which they came in: urgent ones stand in a stream of their own.
+    for ticket, post, _ in sorted(
+        (found for found in read_posts(log, org_of_post) if found[0] in acts),
+        key=lambda found: found[2],
+    ):
+        versions = contents.setdefault(ticket, [])
+        if all(post.digest != version.digest for version in versions):
+            versions.append(post)
     done = Export()
     for ticket, own in sorted(acts.items(), key=lambda item: (item[1][-1]["at"], item[0])):
         versions = contents.get(ticket, [])

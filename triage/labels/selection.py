@@ -67,11 +67,14 @@ def _candidates(
     for ticket, post, at in read_posts(log, judge.org_of):
         if ticket in labelled or (org is not None and org_of(ticket) != org):
             continue
-        if post.deleted or not post.text.strip():
-            newest.pop(ticket, None)
-        else:
+        known = newest.get(ticket)
+        if known is None or known.received_at <= at:
             newest[ticket] = Received(post=post, received_at=at)
-    waiting = list(newest.values())
+    waiting = [
+        received
+        for received in newest.values()
+        if received.post.text.strip() and not received.post.deleted
+    ]
     for start in range(0, len(waiting), _BATCH):
         for entry, reading in judge.judge_with_readings(waiting[start : start + _BATCH]):
             yield Candidate(

@@ -7,6 +7,8 @@ Both promise the same, and ``tests/contract/test_log.py`` holds both to it:
 - Records of one key stay in order; a record without a key goes to any partition.
 - A partition belongs to one reader of a group at a time. A reader that dies loses its partitions
   after a lease (SQLite) or session time-out (Kafka); ownership hangs on a random incarnation.
+- Posts stand in two streams: what our own door found urgent in one of its own, which every poll
+  reads first, however much waits in the other.
 - A partition newly assigned to a reader comes up in ``Polled.fresh`` and delivers nothing until
   ``seek`` was called for it: the queue store, not the log, knows where to go on.
 - ``commit`` only serves the figures of lag; reading never starts from it.
@@ -32,9 +34,14 @@ class Topic(StrEnum):
     """The streams; the values are the names in Kafka."""
 
     POSTS = "triage.posts"
+    URGENT = "triage.posts.urgent"
     ASSESSED = "triage.assessed"
     DEAD_LETTER = "triage.dead-letter"
     OUTCOMES = "triage.outcomes"
+
+
+#: The streams of posts, in the order in which they are read.
+POST_TOPICS: Final = (Topic.URGENT, Topic.POSTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +113,10 @@ class Log(Protocol):
         ...
 
     def poll(self, *, timeout: float, limit: int) -> Polled:
-        """Give up to ``limit`` posts of our partitions; wait up to ``timeout`` seconds for one."""
+        """Give posts of our partitions, urgent ones first; wait up to ``timeout`` seconds for one.
+
+        At most ``limit``, and one more where all of those are urgent.
+        """
         ...
 
     def seek(self, partition: str, offset: int | None) -> Gap | None:
@@ -126,7 +136,7 @@ class Log(Protocol):
         ...
 
     def lag(self) -> Sequence[PartitionLag]:
-        """Give the lag of every partition of the posts' stream."""
+        """Give the lag of every partition of the posts' streams."""
         ...
 
     def scan(self, topic: Topic, *, start: Mapping[str, int] | None = None) -> Iterator[Record]:
@@ -153,6 +163,12 @@ class Log(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+def scan_posts(log: Log) -> Iterator[Record]:
+    """Read all posts that the log still has, the urgent ones first."""
+    for topic in POST_TOPICS:
+        yield from log.scan(topic)
 
 
 def post_record(raw: bytes, author: str | None) -> NewRecord:

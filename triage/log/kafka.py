@@ -13,7 +13,17 @@ from kafka import KafkaConsumer, TopicPartition
 
 from triage.closing import Closing
 from triage.errors import InvalidPost, Unavailable
-from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, begin, checked
+from triage.log import (
+    POST_TOPICS,
+    Gap,
+    NewRecord,
+    PartitionLag,
+    Polled,
+    Record,
+    Topic,
+    begin,
+    checked,
+)
 from triage.log.dead_letter import dead_letter, without_payload
 from triage.log.kafka_client import (
     CLIENT_ERRORS,
@@ -22,9 +32,11 @@ from triage.log.kafka_client import (
     Client,
     KafkaAdmin,
     KafkaSettings,
+    name_of,
     opened,
     unavailable,
 )
+from triage.log.kafka_lane import KafkaLane
 from triage.log.kafka_reader import KafkaReader, close, record_of
 from triage.log.kafka_writer import KafkaWriter
 
@@ -35,6 +47,8 @@ _PEEK_SECONDS: Final = 1.0
 #: An oldest unread record younger than this has no age worth a look.
 _YOUNG_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 1.8
+#: How long a poll that finds nothing waits before it looks for urgent posts again, in seconds.
+_LANE_SECONDS: Final = 0.05
 
 
 class KafkaLog(Closing):
@@ -59,8 +73,14 @@ class KafkaLog(Closing):
         self._now = now
         self._admin = KafkaAdmin(settings)
         self._writer = KafkaWriter(settings)
+        self._lane = KafkaLane(settings, self._admin, clock=clock)
         self._reader = KafkaReader(
-            settings, self._admin, clock=clock, on_rejoin=on_rejoin, on_pause=on_pause
+            settings,
+            self._admin,
+            clock=clock,
+            also=self._lane.reads,
+            on_rejoin=on_rejoin,
+            on_pause=on_pause,
         )
         self._peek_lock = threading.Lock()
         self._peeker: Client = None
@@ -84,12 +104,24 @@ class KafkaLog(Closing):
             raise
 
     def poll(self, *, timeout: float, limit: int) -> Polled:
-        """Give up to ``limit`` posts of our partitions; wait up to ``timeout`` seconds for one."""
-        return self._reader.poll(timeout=timeout, limit=limit)
+        """Give posts of our partitions, urgent ones first; wait up to ``timeout`` seconds."""
+        deadline = self._clock() + timeout
+        while True:
+            urgent = self._lane.poll(self._reader.owned, limit=limit)
+            # The group wants to be polled, however many urgent posts there are.
+            some = max(1, limit - len(urgent.records))
+            left = max(0.0, deadline - self._clock())
+            wait = 0.0 if urgent.records or urgent.fresh else min(left, _LANE_SECONDS)
+            others = self._reader.poll(timeout=wait, limit=some)
+            records = [*urgent.records, *others.records]
+            fresh = urgent.fresh | others.fresh
+            if records or fresh or self._clock() >= deadline:
+                return Polled(records=records, fresh=fresh)
 
     def seek(self, partition: str, offset: int | None) -> Gap | None:
         """Go on at ``offset``; None: at the oldest record."""
-        return self._reader.seek(partition, offset)
+        reader = self._lane if self._lane.owns(partition) else self._reader
+        return reader.seek(partition, offset)
 
     def commit(self, positions: Mapping[str, int]) -> None:
         """Note the next offset to read, per partition, for the figures of lag."""
@@ -113,12 +145,12 @@ class KafkaLog(Closing):
             self.append(Topic.DEAD_LETTER, [without_payload(letter)])
 
     def lag(self) -> Sequence[PartitionLag]:
-        """Give the lag of every partition of the posts' stream.
+        """Give the lag of every partition of the posts' streams.
 
         The age of an oldest unread record that is younger than a second is given as 0.0.
         """
         with unavailable("lag"):
-            partitions = self._admin.partitions(Topic.POSTS)
+            partitions = [tp for topic in POST_TOPICS for tp in self._admin.partitions(topic)]
             ends = self._admin.offsets(partitions, NEXT)
             oldest = self._admin.offsets(partitions, OLDEST)
             committed = self._admin.committed(partitions)
@@ -131,7 +163,7 @@ class KafkaLog(Closing):
             appended = self._peek(unread, now)
         return [
             PartitionLag(
-                partition=f"{tp.topic}-{tp.partition}",
+                partition=name_of(tp),
                 records=ends[tp] - unread.get(tp, ends[tp]),
                 oldest_seconds=max(0.0, (now - appended.get(tp, now)).total_seconds()),
             )
@@ -158,6 +190,7 @@ class KafkaLog(Closing):
     def close(self) -> None:
         """Leave the group and let go of everything."""
         self._reader.close()
+        self._lane.close()
         with self._peek_lock:
             self._forget_peeker()
         self._writer.close()
@@ -181,7 +214,7 @@ class KafkaLog(Closing):
                     batches = consumer.poll(timeout_ms=250, max_records=1000)
                     done = [tp for tp, end in waiting.items() if _position(consumer, tp) >= end]
                 for tp, batch in batches.items():
-                    name = f"{tp.topic}-{tp.partition}"
+                    name = name_of(tp)
                     yield from (record_of(name, raw) for raw in batch if raw.offset < ends[tp])
                 for tp in done:
                     consumer.pause(tp)

@@ -16,7 +16,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 
 from triage.errors import Refused, Unavailable
-from triage.log import Topic
+from triage.log import Gap, Topic
 from triage.log.dead_letter import SIZE_LIMIT as DEAD_LETTER_LIMIT
 
 #: kafka-python has no types: its clients are whatever they are.
@@ -35,6 +35,7 @@ _PREFIX: Final = "triage."
 #: How topics are made when they are missing; whoever runs Kafka may make them otherwise first.
 _TOPIC_CONFIG: Final[Mapping[Topic, Mapping[str, str]]] = {
     Topic.POSTS: {"retention.ms": str(14 * _DAY_MS)},
+    Topic.URGENT: {"retention.ms": str(14 * _DAY_MS)},
     Topic.ASSESSED: {"retention.ms": str(7 * _DAY_MS)},
     Topic.DEAD_LETTER: {
         "retention.ms": str(30 * _DAY_MS),
@@ -184,6 +185,17 @@ def opened(kind: Callable[..., Client], config: Mapping[str, Any], **more: objec
         raise
 
 
+def named(partition: str) -> TopicPartition:
+    """Give the partition that a name of ours names."""
+    topic, _, number = partition.rpartition("-")
+    return TopicPartition(topic, int(number))
+
+
+def name_of(partition: TopicPartition) -> str:
+    """Name a partition."""
+    return f"{partition.topic}-{partition.partition}"
+
+
 class KafkaAdmin:
     """Topics, offsets of any group, and whether the cluster answers. Opened when first used."""
 
@@ -246,6 +258,22 @@ class KafkaAdmin:
             return {}
         found = self.client().list_partition_offsets(wanted, timeout_ms=5000)
         return {partition: at.offset for partition, at in found.items()}
+
+    def resume(
+        self, partition: TopicPartition, offset: int | None, *, anew: bool
+    ) -> tuple[int, Gap | None]:
+        """Give where reading goes on that is to go on at ``offset``, and the gap if that's not it.
+
+        ``offset`` None: at the oldest record; ``anew``: the topic is not the one that was read.
+        """
+        oldest = self.offsets([partition], OLDEST)[partition]
+        if offset is None:
+            return oldest, None
+        if not anew and oldest <= offset <= self.offsets([partition], NEXT)[partition]:
+            return offset, None
+        missing = 0 if anew else max(0, oldest - offset)
+        name = name_of(partition)
+        return oldest, Gap(partition=name, start=offset, resume=oldest, count=missing)
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Give what our group committed."""

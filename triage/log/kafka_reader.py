@@ -27,10 +27,11 @@ from triage.log import Gap, Polled, Record, Topic
 from triage.log.kafka_client import (
     CLIENT_ERRORS,
     NEXT,
-    OLDEST,
     Client,
     KafkaAdmin,
     KafkaSettings,
+    name_of,
+    named,
     opened,
     unavailable,
 )
@@ -71,11 +72,14 @@ class KafkaReader:
         admin: KafkaAdmin,
         *,
         clock: Callable[[], float],
+        also: Callable[[str], bool] = lambda _partition: False,
         on_rejoin: Callable[[], None] | None = None,
         on_pause: Callable[[float], None] | None = None,
     ) -> None:
+        """``also`` says of which other partitions the group is to know how far we are."""
         #: How often the watchdog made us join again.
         self.rejoins = 0
+        self._also = also
         self._on_rejoin = on_rejoin
         self._on_pause = on_pause
         self._pause = PauseMeter()
@@ -130,20 +134,9 @@ class KafkaReader:
         """Go on at ``offset``; a partition that is not ours (any more) is left alone."""
         if not self._owns(partition):
             return None
-        tp = _named(partition)
+        tp = named(partition)
         with unavailable("seek"):
-            oldest = self._admin.offsets([tp], OLDEST)[tp]
-            end = oldest if offset is None else self._admin.offsets([tp], NEXT)[tp]
-        resume = oldest if offset is None else offset
-        gap = None
-        if offset is not None and (partition in self._anew or not oldest <= offset <= end):
-            gap = Gap(
-                partition=partition,
-                start=offset,
-                resume=oldest,
-                count=0 if partition in self._anew else max(0, oldest - offset),
-            )
-            resume = oldest
+            resume, gap = self._admin.resume(tp, offset, anew=partition in self._anew)
         with self._lock, contextlib.suppress(ValueError, KeyError):
             if self._owns(partition):
                 self._consumer.seek(tp, resume)
@@ -158,17 +151,22 @@ class KafkaReader:
         """Note positions for the figures of lag; sent in the background, again if that failed."""
         with self._lock:
             self._uncommitted.update(positions)
-            due = {name: at for name, at in self._uncommitted.items() if name in self._reading}
+            due = self._ours(self._uncommitted)
             self._uncommitted.clear()
         if not due or self._consumer is None:
             return
-        offsets = {_named(name): OffsetAndMetadata(at, "", -1) for name, at in due.items()}
+        offsets = {named(name): OffsetAndMetadata(at, "", -1) for name, at in due.items()}
         try:
             sent = self._consumer.commit_async(offsets)
         except CLIENT_ERRORS:
             self._keep(due)
         else:
             sent.add_errback(lambda _: self._keep(due))
+
+    def _ours(self, positions: Mapping[str, int]) -> dict[str, int]:
+        return {
+            name: at for name, at in positions.items() if name in self._reading or self._also(name)
+        }
 
     def _keep(self, positions: Mapping[str, int]) -> None:
         with self._lock:
@@ -188,9 +186,9 @@ class KafkaReader:
     def close(self) -> None:
         """Leave the group, with the positions told to it."""
         with self._lock:
-            due = {name: at for name, at in self._uncommitted.items() if name in self._reading}
+            due = self._ours(self._uncommitted)
         if due and self._consumer is not None:
-            offsets = {_named(name): OffsetAndMetadata(at, "", -1) for name, at in due.items()}
+            offsets = {named(name): OffsetAndMetadata(at, "", -1) for name, at in due.items()}
             with contextlib.suppress(*CLIENT_ERRORS):
                 self._consumer.commit(offsets, timeout_ms=2000)
         self.leave()
@@ -233,7 +231,7 @@ class KafkaReader:
         """Keep partitions still until they are sought; runs on the I/O thread as well."""
         with self._lock:
             for tp in partitions:
-                name = _name(tp)
+                name = name_of(tp)
                 self._fresh.add(name)
                 self._reading.pop(name, None)
                 self._dog.forget([name])
@@ -247,7 +245,7 @@ class KafkaReader:
         if consumer is not self._consumer:
             return
         with self._lock:
-            for name in map(_name, partitions):
+            for name in map(name_of, partitions):
                 self._fresh.discard(name)
                 self._anew.discard(name)
                 self._reading.pop(name, None)
@@ -280,14 +278,14 @@ class KafkaReader:
         with self._lock:
             for name, offset in self._reading.items():
                 with contextlib.suppress(*CLIENT_ERRORS, ValueError):
-                    consumer.seek(_named(name), offset)
+                    consumer.seek(named(name), offset)
 
     def _accept(self, batches: Mapping[TopicPartition, list[Any]]) -> list[Record]:
         records: list[Record] = []
         now = self._clock()
         with self._lock:
             for tp, batch in batches.items():
-                name = _name(tp)
+                name = name_of(tp)
                 # Given away, or fresh again, while the client held these.
                 if name not in self._reading or batch[0].offset < self._reading[name]:
                     continue
@@ -305,7 +303,7 @@ class KafkaReader:
         if before is not None:
             with self._lock:
                 self._anew |= self._fresh | self._reading.keys()
-                self._hold(consumer, [_named(name) for name in list(self._reading)])
+                self._hold(consumer, [named(name) for name in list(self._reading)])
 
     def _watch(self) -> None:
         """Join again when a partition has records and gives none; look for a topic that is gone."""
@@ -316,8 +314,8 @@ class KafkaReader:
         if due:
             # An unavailable cluster is no stuck partition.
             with contextlib.suppress(*CLIENT_ERRORS):
-                ends = self._admin.offsets(map(_named, due), NEXT)
-                if self._dog.ends({_name(tp): end for tp, end in ends.items()}, now=now):
+                ends = self._admin.offsets(map(named, due), NEXT)
+                if self._dog.ends({name_of(tp): end for tp, end in ends.items()}, now=now):
                     self.leave()
                     self.rejoins += 1
                     if self._on_rejoin:
@@ -346,18 +344,14 @@ class KafkaReader:
             self._on_pause(seconds)
         return settled
 
-    def _owns(self, partition: str) -> bool:
+    @property
+    def owned(self) -> frozenset[str]:
+        """The partitions that the group gives us now."""
         with self._lock:
-            return partition in self._fresh or partition in self._reading
+            return frozenset(self._fresh) | self._reading.keys()
 
-
-def _named(partition: str) -> TopicPartition:
-    topic, _, number = partition.rpartition("-")
-    return TopicPartition(topic, int(number))
-
-
-def _name(partition: TopicPartition) -> str:
-    return f"{partition.topic}-{partition.partition}"
+    def _owns(self, partition: str) -> bool:
+        return partition in self.owned
 
 
 def record_of(name: str, raw: Client) -> Record:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triage.errors import Refused
-from triage.log import Log, Topic
+from triage.log import POST_TOPICS, Log
 
 
 def open_log(  # noqa: PLR0913 - the settings of a cluster, all optional
@@ -42,13 +42,13 @@ def open_log(  # noqa: PLR0913 - the settings of a cluster, all optional
         path = rest.removeprefix("/")
         if not path:
             raise Refused("het adres van de log noemt geen bestand: sqlite:///map/triage.db")
-        kept = {**DEFAULT_RETENTION.seconds, Topic.POSTS: retention_days * 24 * 3600}
+        posts = dict.fromkeys(POST_TOPICS, retention_days * 24 * 3600)
         return SqliteLog(
             Path(path),
             group=group,
             partitions=partitions or PARTITIONS,
             lease_seconds=session_seconds,
-            retention=Retention(seconds=kept),
+            retention=Retention(seconds={**DEFAULT_RETENTION.seconds, **posts}),
         )
     from triage.log.kafka import KafkaLog  # noqa: PLC0415
     from triage.log.kafka_client import PARTITIONS, KafkaSettings  # noqa: PLC0415

@@ -17,10 +17,20 @@ from typing import Any, Final
 
 from triage.closing import Closing
 from triage.errors import InvalidPost
-from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, begin, checked
+from triage.log import (
+    POST_TOPICS,
+    Gap,
+    NewRecord,
+    PartitionLag,
+    Polled,
+    Record,
+    Topic,
+    begin,
+    checked,
+)
 from triage.log.dead_letter import dead_letter
 from triage.log.sqlite_channel import SQL, Channel, prepare
-from triage.log.sqlite_leases import Leases
+from triage.log.sqlite_leases import Leases, Place
 from triage.log.sqlite_retention import DEFAULT_RETENTION, Retention, drop_old
 
 #: How long a reader that is not heard of keeps its partitions, in seconds.
@@ -65,8 +75,8 @@ class SqliteLog(Closing):
         self._prepare_lock = threading.Lock()
         self._counts: dict[Topic, int] = {}
         self._spread = count(secrets.randbelow(1 << 16))
-        self._owned: frozenset[int] = frozenset()
-        self._positions: dict[int, int] = {}
+        self._owned: frozenset[Place] = frozenset()
+        self._positions: dict[Place, int] = {}
         self._renew_at = 0
         self._retain_at = 0
         self._joined = False
@@ -96,7 +106,7 @@ class SqliteLog(Closing):
         self._appends.write(work)
 
     def poll(self, *, timeout: float, limit: int) -> Polled:
-        """Give up to ``limit`` posts of our partitions; wait up to ``timeout`` seconds for one."""
+        """Give posts of our partitions, urgent ones first; wait up to ``timeout`` seconds."""
         self._prepare()
         deadline = time.monotonic() + timeout
         while True:
@@ -105,26 +115,25 @@ class SqliteLog(Closing):
             records = self._next_records(limit)
             fresh = self._owned - self._positions.keys()
             if records or fresh or time.monotonic() >= deadline:
-                return Polled(records=records, fresh=frozenset(map(_name, fresh)))
+                return Polled(records=records, fresh=frozenset(_name(*place) for place in fresh))
             self._wait(seen, deadline)
 
     def seek(self, partition: str, offset: int | None) -> Gap | None:
         """Go on at ``offset``; None: at the oldest record. Leaves alone what is not ours."""
-        number = _number(partition)
-        if number not in self._owned:
+        place = _place(partition)
+        if place not in self._owned:
             return None
-        place = (Topic.POSTS, number)
         low, end = self._reads.read(lambda db: db.execute(SQL["partition"], place).fetchone())
         if offset is None or low <= offset <= end:
-            self._positions[number] = low if offset is None else offset
+            self._positions[place] = low if offset is None else offset
             return None
-        self._positions[number] = low
+        self._positions[place] = low
         return Gap(partition=partition, start=offset, resume=low, count=max(0, low - offset))
 
     def commit(self, positions: Mapping[str, int]) -> None:
         """Note the next offset to read, per partition: for lag, and for what may be dropped."""
         group, reader = self._leases.group, self._leases.reader
-        rows = [(offset, group, _number(name), reader) for name, offset in positions.items()]
+        rows = [(offset, group, *_place(name), reader) for name, offset in positions.items()]
         self._reads.write(lambda db: db.executemany(SQL["commit"], rows))
 
     def reject(self, rejected: Sequence[tuple[Record, InvalidPost]]) -> None:
@@ -132,26 +141,25 @@ class SqliteLog(Closing):
         self.append(Topic.DEAD_LETTER, [dead_letter(record, error) for record, error in rejected])
 
     def lag(self) -> Sequence[PartitionLag]:
-        """Give the lag of every partition of the posts' stream."""
+        """Give the lag of every partition of the posts' streams."""
         self._prepare()
         now = self._milliseconds()
 
         def work(db: sqlite3.Connection) -> list[PartitionLag]:
-            committed = dict(db.execute(SQL["committed"], (self._leases.group,)).fetchall())
-            figures = []
-            for partition, low, end in db.execute(SQL["partitions"], (Topic.POSTS,)).fetchall():
-                start = max(low, committed.get(partition, low))
-                first = db.execute(SQL["first_at"], (Topic.POSTS, partition, start)).fetchone()
-                figures.append(
-                    PartitionLag(
-                        partition=_name(partition),
-                        records=max(0, end - start),
-                        oldest_seconds=max(0, now - first[0]) / 1000 if first else 0.0,
-                    )
-                )
-            return figures
+            return [figure for topic in POST_TOPICS for figure in self._lag(db, topic, now)]
 
         return self._reads.read(work)
+
+    def _lag(self, db: sqlite3.Connection, topic: Topic, now: int) -> Iterator[PartitionLag]:
+        committed = dict(db.execute(SQL["committed"], (self._leases.group, topic)).fetchall())
+        for partition, low, end in db.execute(SQL["partitions"], (topic,)).fetchall():
+            start = max(low, committed.get(partition, low))
+            first = db.execute(SQL["first_at"], (topic, partition, start)).fetchone()
+            yield PartitionLag(
+                partition=_name(topic, partition),
+                records=max(0, end - start),
+                oldest_seconds=max(0, now - first[0]) / 1000 if first else 0.0,
+            )
 
     def scan(self, topic: Topic, *, start: Mapping[str, int] | None = None) -> Iterator[Record]:
         """Read a stream, or what comes after ``start``, to its end as it is now."""
@@ -160,7 +168,7 @@ class SqliteLog(Closing):
         return self._scanned(
             topic,
             [
-                (number, begin(start, _name(number, topic), low, end), end)
+                (number, begin(start, _name(topic, number), low, end), end)
                 for number, low, end in ends
             ],
         )
@@ -218,7 +226,7 @@ class SqliteLog(Closing):
         self._joined = True
         self._owned = share.owned
         self._positions = {
-            number: position for number, position in self._positions.items() if number in share.kept
+            place: position for place, position in self._positions.items() if place in share.kept
         }
         pause = self._leases.term // 5
         self._renew_at = now + (min(_WAITING_MILLISECONDS, pause) if share.waiting else pause)
@@ -228,38 +236,50 @@ class SqliteLog(Closing):
 
     def _next_records(self, limit: int) -> list[Record]:
         now = self._milliseconds()
-        who = (Topic.POSTS, self._leases.group, self._leases.reader, now)
 
-        def work(db: sqlite3.Connection) -> tuple[dict[int, int], list[Record]]:
-            ends = dict(db.execute(SQL["owned_ends"], who).fetchall())
-            positions = {number: at for number, at in self._positions.items() if number in ends}
-            due = [number for number, at in positions.items() if at < ends[number]]
+        def work(db: sqlite3.Connection) -> tuple[dict[Place, int], list[Record]]:
+            positions: dict[Place, int] = {}
             records: list[Record] = []
-            for left, number in zip(range(len(due), 0, -1), due, strict=True):
-                # An even part for each, so that no partition waits for another's backlog.
-                rows = max(1, (limit - len(records)) // left)
-                if len(records) >= limit:
-                    break
-                batch = _rows(
-                    db,
-                    topic=Topic.POSTS,
-                    partition=number,
-                    start=positions[number],
-                    end=_END,
-                    limit=rows,
-                )
+            for topic in POST_TOPICS:
+                # One more at most, so that a flood of urgent posts does not stop the others.
+                some = limit - len(records) or 1
+                owned, batch = self._next_of(db, topic, some, now)
+                positions |= owned
                 records += batch
-                positions[number] += len(batch)
             return positions, records
 
         positions, records = self._reads.read(work)
         # Those served come last next time.
-        served = {_number(record.partition) for record in records}
+        served = {_place(record.partition) for record in records}
         self._positions = {
-            number: positions[number]
-            for number in sorted(positions, key=lambda number: number in served)
+            place: positions[place]
+            for place in sorted(positions, key=lambda place: place in served)
         }
         return records
+
+    def _next_of(
+        self, db: sqlite3.Connection, topic: Topic, limit: int, now: int
+    ) -> tuple[dict[Place, int], list[Record]]:
+        """Read on in our partitions of one stream; give where that brings us."""
+        who = (topic, self._leases.group, self._leases.reader, now)
+        ends = dict(db.execute(SQL["owned_ends"], who).fetchall())
+        positions = {
+            (of, number): at
+            for (of, number), at in self._positions.items()
+            if of is topic and number in ends
+        }
+        due = [place for place, at in positions.items() if at < ends[place[1]]]
+        records: list[Record] = []
+        for left, place in zip(range(len(due), 0, -1), due, strict=True):
+            # An even part for each, so that no partition waits for another's backlog.
+            rows = max(1, (limit - len(records)) // left)
+            if len(records) >= limit:
+                break
+            start = positions[place]
+            batch = _rows(db, place=place, start=start, end=_END, limit=rows)
+            records += batch
+            positions[place] += len(batch)
+        return positions, records
 
     def _wait(self, seen: int, deadline: float) -> None:
         """Sleep until another connection has written, a lease is due, or the time is up."""
@@ -272,9 +292,8 @@ class SqliteLog(Closing):
         for partition, low, end in ends:
             start = low
             while start < end:
-                query = partial(
-                    _rows, topic=topic, partition=partition, start=start, end=end, limit=_SCAN_ROWS
-                )
+                place = topic, partition
+                query = partial(_rows, place=place, start=start, end=end, limit=_SCAN_ROWS)
                 rows = self._reads.read(query)
                 if not rows:
                     break
@@ -286,10 +305,10 @@ class SqliteLog(Closing):
 
 
 def _rows(
-    db: sqlite3.Connection, *, topic: Topic, partition: int, start: int, end: int, limit: int
+    db: sqlite3.Connection, *, place: Place, start: int, end: int, limit: int
 ) -> list[Record]:
-    name = _name(partition, topic)
-    found = db.execute(SQL["records"], (topic, partition, start, end, limit)).fetchall()
+    name = _name(*place)
+    found = db.execute(SQL["records"], (*place, start, end, limit)).fetchall()
     return [
         Record(
             partition=name,
@@ -316,9 +335,10 @@ def _headers(text: str | None) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, bytes.fromhex(value)) for name, value in found)
 
 
-def _name(partition: int, topic: Topic = Topic.POSTS) -> str:
+def _name(topic: Topic, partition: int) -> str:
     return f"{topic.value}-{partition}"
 
 
-def _number(partition: str) -> int:
-    return int(partition.rpartition("-")[2])
+def _place(partition: str) -> Place:
+    topic, _, number = partition.rpartition("-")
+    return Topic(topic), int(number)

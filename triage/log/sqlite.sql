@@ -3,7 +3,7 @@
 -- log_partitions   one row a partition of a topic: the next offset, the oldest that is left
 -- log_records      the records; offsets are dense in a partition, so that a gap can be told
 -- log_readers      who reads in a group: a random incarnation, alive until `expires`
--- log_leases       which reader owns a partition of the posts, and how far the group has read
+-- log_leases       which reader owns a partition of posts, and how far the group has read it
 -- log_schema       the version of these tables
 --
 -- Times are milliseconds since 1970 (UTC).
@@ -58,6 +58,24 @@ CREATE TABLE log_leases (
     PRIMARY KEY (grp, partition)
 ) WITHOUT ROWID;
 
+-- name: schema_2
+-- The urgent posts, a stream of its own, are leased as the others are.
+CREATE TABLE log_leases_2 (
+    grp TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    -- NULL: nobody's.
+    owner TEXT,
+    expires INTEGER NOT NULL DEFAULT 0,
+    -- The next offset to read; NULL: nothing was committed yet.
+    committed INTEGER,
+    PRIMARY KEY (grp, topic, partition)
+) WITHOUT ROWID;
+INSERT INTO log_leases_2 (grp, topic, partition, owner, expires, committed)
+SELECT grp, 'triage.posts', partition, owner, expires, committed FROM log_leases;
+DROP TABLE log_leases;
+ALTER TABLE log_leases_2 RENAME TO log_leases;
+
 -- name: add_partition
 INSERT OR IGNORE INTO log_partitions (topic, partition) VALUES (?, ?)
 
@@ -85,8 +103,8 @@ WHERE topic = ? AND partition = ? AND offset >= ? AND offset < ? ORDER BY offset
 -- name: owned_ends
 -- Where the partitions end that a reader still owns.
 SELECT partition, next_offset FROM log_partitions
-WHERE topic = ? AND partition IN (
-    SELECT partition FROM log_leases WHERE grp = ? AND owner = ? AND expires > ?
+WHERE topic = ?1 AND partition IN (
+    SELECT partition FROM log_leases WHERE grp = ?2 AND topic = ?1 AND owner = ?3 AND expires > ?4
 )
 
 -- name: first_at
@@ -94,8 +112,8 @@ SELECT at FROM log_records
 WHERE topic = ? AND partition = ? AND offset >= ? ORDER BY offset LIMIT 1
 
 -- name: add_leases
-INSERT OR IGNORE INTO log_leases (grp, partition)
-SELECT ?, partition FROM log_partitions WHERE topic = ?
+INSERT OR IGNORE INTO log_leases (grp, topic, partition)
+SELECT ?, topic, partition FROM log_partitions WHERE topic = ?
 
 -- name: bury_readers
 -- Those whose time is up, and those from a future that a clock set back has undone.
@@ -116,27 +134,28 @@ UPDATE log_leases SET owner = NULL
 WHERE grp = ? AND owner NOT IN (SELECT reader FROM log_readers WHERE grp = log_leases.grp)
 
 -- name: leases
-SELECT partition, owner FROM log_leases WHERE grp = ? ORDER BY partition
+SELECT partition, owner FROM log_leases WHERE grp = ? AND topic = ? ORDER BY partition
 
 -- name: take_lease
-UPDATE log_leases SET owner = ?, expires = ? WHERE grp = ? AND partition = ?
+UPDATE log_leases SET owner = ?, expires = ? WHERE grp = ? AND topic = ? AND partition = ?
 
 -- name: drop_lease
-UPDATE log_leases SET owner = NULL WHERE grp = ? AND partition = ? AND owner = ?
+UPDATE log_leases SET owner = NULL WHERE grp = ? AND topic = ? AND partition = ? AND owner = ?
 
 -- name: drop_leases
 UPDATE log_leases SET owner = NULL WHERE grp = ? AND owner = ?
 
 -- name: commit
-UPDATE log_leases SET committed = ? WHERE grp = ? AND partition = ? AND owner = ?
+UPDATE log_leases SET committed = ? WHERE grp = ? AND topic = ? AND partition = ? AND owner = ?
 
 -- name: committed
-SELECT partition, committed FROM log_leases WHERE grp = ? AND committed IS NOT NULL
+SELECT partition, committed FROM log_leases
+WHERE grp = ? AND topic = ? AND committed IS NOT NULL
 
 -- name: read_by_all
 -- The offset below which every group has read a partition of the posts; NULL: some has not begun.
 SELECT CASE WHEN count(committed) = count(*) THEN min(committed) END
-FROM log_leases WHERE partition = ?
+FROM log_leases WHERE topic = ? AND partition = ?
 
 -- name: old_records
 -- The first offset that is younger than a time, at most so many after the oldest.

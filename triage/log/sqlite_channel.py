@@ -13,7 +13,7 @@ from triage import sqlite_file
 from triage.sqlite_file import connect, load_queries, unavailable
 
 #: The version of the schema that this code needs.
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 #: The queries of ``sqlite.sql`` by name.
 SQL: Final = load_queries(Path(__file__).with_name("sqlite.sql"))
 

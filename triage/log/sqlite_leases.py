@@ -5,17 +5,20 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from triage.log import Topic
+from triage.log import POST_TOPICS, Topic
 from triage.log.sqlite_channel import SQL
+
+#: A partition of one of the streams of posts.
+Place = tuple[Topic, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """What a reader owns after it renewed its leases."""
 
-    owned: frozenset[int]
+    owned: frozenset[Place]
     #: Those of them that were ours all along; the others may have been read by somebody else.
-    kept: frozenset[int]
+    kept: frozenset[Place]
     #: It has less than its part, and others have yet to give theirs back.
     waiting: bool
 
@@ -30,30 +33,47 @@ class Leases:
     #: How long a lease stands without being renewed, in milliseconds.
     term: int
 
-    def renew(self, db: sqlite3.Connection, *, now: int, keep: frozenset[int]) -> Share:
+    def renew(self, db: sqlite3.Connection, *, now: int, keep: frozenset[Place]) -> Share:
         """Renew our leases, take free ones up to our part, give back what is more than it.
+
+        Of each stream we get our part.
 
         ``keep`` is what we read from: it is the last to be given back.
         """
         group, reader, until = self.group, self.reader, now + self.term
-        db.execute(SQL["add_leases"], (group, Topic.POSTS))
+        for topic in POST_TOPICS:
+            db.execute(SQL["add_leases"], (group, topic))
         db.execute(SQL["bury_readers"], (group, now, now + 2 * self.term))
         db.execute(SQL["keep_reader"], (group, reader, until))
         db.execute(SQL["free_dead_leases"], (group,))
-        leases = dict(db.execute(SQL["leases"], (group,)).fetchall())
         readers = db.execute(SQL["reader_count"], (group,)).fetchone()[0]
+        shares = [self._share(db, topic, readers, until, keep) for topic in POST_TOPICS]
+        return Share(
+            owned=frozenset().union(*(share.owned for share in shares)),
+            kept=frozenset().union(*(share.kept for share in shares)),
+            waiting=any(share.waiting for share in shares),
+        )
+
+    def _share(
+        self, db: sqlite3.Connection, topic: Topic, readers: int, until: int, keep: frozenset[Place]
+    ) -> Share:
+        group, reader = self.group, self.reader
+        leases = dict(db.execute(SQL["leases"], (group, topic)).fetchall())
         part = -(-len(leases) // readers)
         owned = [partition for partition, owner in leases.items() if owner == reader]
-        owned.sort(key=lambda partition: partition not in keep)
+        owned.sort(key=lambda partition: (topic, partition) not in keep)
         for partition in owned[part:]:
-            db.execute(SQL["drop_lease"], (group, partition, reader))
-        kept = frozenset(owned[:part])
+            db.execute(SQL["drop_lease"], (group, topic, partition, reader))
+        kept = owned[:part]
         free = [partition for partition, owner in leases.items() if owner is None]
-        owned = [*owned[:part], *free[: part - len(kept)]]
+        owned = [*kept, *free[: part - len(kept)]]
         for partition in owned:
-            db.execute(SQL["take_lease"], (reader, until, group, partition))
-        waiting = len(owned) < len(leases) // readers
-        return Share(owned=frozenset(owned), kept=kept, waiting=waiting)
+            db.execute(SQL["take_lease"], (reader, until, group, topic, partition))
+        return Share(
+            owned=frozenset((topic, partition) for partition in owned),
+            kept=frozenset((topic, partition) for partition in kept),
+            waiting=len(owned) < len(leases) // readers,
+        )
 
     def leave(self, db: sqlite3.Connection) -> None:
         """Give everything back."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from triage.log import Topic
+from triage.log import POST_TOPICS, Topic
 from triage.log.sqlite_channel import SQL
 
 _DAY: Final = 24 * 3600.0
@@ -26,6 +26,7 @@ class Retention:
     seconds: Mapping[Topic, float] = field(
         default_factory=lambda: {
             Topic.POSTS: 14 * _DAY,
+            Topic.URGENT: 14 * _DAY,
             Topic.ASSESSED: 7 * _DAY,
             Topic.DEAD_LETTER: 30 * _DAY,
         }
@@ -68,9 +69,9 @@ def _shrink(db: sqlite3.Connection, topic: Topic, partition: int, read: int, siz
 
 
 def _read_up_to(db: sqlite3.Connection, topic: Topic, partition: int, retention: Retention) -> int:
-    if topic is not Topic.POSTS or retention.drop_unread:
+    if topic not in POST_TOPICS or retention.drop_unread:
         return _END
-    return db.execute(SQL["read_by_all"], (partition,)).fetchone()[0] or 0
+    return db.execute(SQL["read_by_all"], (topic, partition)).fetchone()[0] or 0
 
 
 def _drop(db: sqlite3.Connection, topic: Topic, partition: int, found: sqlite3.Cursor) -> int:

@@ -254,6 +254,13 @@ class Metrics:
         """Count outcomes written to their log."""
         self._counters["triage_outcomes_published"].inc(count)
 
+    def door(self, *, urgent: int, ordinary: int, unseen: int) -> None:
+        """Count posts that came in by our door, by the way that they went."""
+        counter = self._counters["triage_door_posts"]
+        counter.labels("urgent").inc(urgent)
+        counter.labels("ordinary").inc(ordinary - unseen)
+        counter.labels("unseen").inc(unseen)
+
     def http_request(self, route: str | None, status: int) -> None:
         """Count an answer; ``route`` is the template (``/tickets/{id}``), None where none fits."""
         known = route if route in self._routes else OTHER

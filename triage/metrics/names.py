@@ -37,6 +37,7 @@ Store = Literal["log", "queue"]
 CounterName = Literal[
     "triage_assessment_failures",
     "triage_backoffs",
+    "triage_door_posts",
     "triage_http_requests",
     "triage_log_gap_records",
     "triage_log_gaps",
@@ -135,6 +136,11 @@ COUNTERS: Final[Mapping[CounterName, Definition]] = {
         unit="requests",
         labels=("route", "status"),
         meaning="Requests answered, by template of the route and class of the status.",
+    ),
+    "triage_door_posts": Definition(
+        unit="posts",
+        labels=("way",),
+        meaning="Posts that the server took: urgent, ordinary, or unseen (no time left to look).",
     ),
     "triage_outcomes_published": Definition(
         unit="events", meaning="Resolved and corrected tickets written to the outcomes log."

@@ -39,6 +39,42 @@ TRAINING: Final = "training.json"
 _Mark = tuple[tuple[int, int, int], ...]
 
 
+class Follower:
+    """Keeps a pipeline on the version that is live, for who judges beside other work."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        pipeline: Pipeline,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._pipeline = pipeline
+        self._monotonic = monotonic
+        self._due = 0.0
+        self._seen: object = None
+
+    def look(self) -> None:
+        """Switch where another version is named; one that can't be loaded is tried again."""
+        now = self._monotonic()
+        if now < self._due:
+            return
+        self._due = now + LOOK_SECONDS
+        mark = mark_of(self._registry.folder, "current")
+        if mark == self._seen:
+            return
+        try:
+            version = self._registry.current()
+            if version != self._pipeline.model:
+                self._pipeline.use(Classifier.load(self._registry.path(version)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
+            _log.error("model_reload_failed", reason=type(error).__name__)
+            self._due = now + RETRY_SECONDS
+        else:
+            self._seen = mark
+
+
 class LiveModels:
     """Keeps a pipeline on the version that is named, and a shadow beside it where one is.
 

@@ -10,7 +10,8 @@ to it:
 - A post id is in exactly one ticket. The same id and the same content again is a repeat and
   changes nothing; the same id with other content is an edit: urgency may rise and the due time
   come forward (neither ever falls back), the earlier text stays in the history, a resolved ticket
-  opens again. A deletion masks the text, also in the history, and keeps the ticket.
+  opens again. A deletion masks the text, also in the history, and keeps the ticket. Of two contents
+  the one that came in last stands, in whatever order they are put: an urgent one overtakes.
 - Copies of a post stand in one ticket, a bundle (``bundling``): the look-up is part of ``put``, so
   that two workers that put two copies at the same moment make one bundle. A bundle is never less
   urgent than a post in it; every member gets the outcome of its bundle, under an id of its own.

@@ -338,6 +338,11 @@ def is_deleted(doc: bytes) -> bool:
     return bool(orjson.loads(doc)["post"].get("deleted"))
 
 
+def is_late(doc: bytes, entry: Entry) -> bool:
+    """Whether an entry is older than what stands: urgent posts overtake what came in before."""
+    return entry.received_at < datetime.fromisoformat(orjson.loads(doc)["created_at"])
+
+
 def text_of(doc: bytes) -> str:
     """Give the post's text."""
     return str(orjson.loads(doc)["post"]["text"])

@@ -17,6 +17,7 @@ from triage.queue.document import (
     document,
     from_ms,
     history_item,
+    is_late,
     mask_document,
     mask_history,
     text_of,
@@ -96,18 +97,21 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
     """Judge a ticket anew by its post's new content: urgency only rises, due only comes forward.
 
     The new route's team takes it over when nobody holds it, and nobody chose its team by hand or
-    the urgency rose.
+    the urgency rose. A content that comes after a later one only goes into the history, unless it
+    is more urgent.
     """
     judged, due = entry.assessment, to_ms(entry.route.due_at)
     held = stored.held(now)
     rose = judged.urgency.rank < stored.urgency.rank
-    rerouted = not held and (rose or not stored.touched)
-    relabelled = rerouted or not stored.touched
+    late = is_late(stored.doc, entry)
+    settled = late or stored.touched
+    rerouted = not held and (rose or not settled)
+    relabelled = rerouted or not settled
     item = history_item(
         now,
         Action.EDITED,
         "",
-        text=text_of(stored.doc),
+        text=entry.post.text if late else text_of(stored.doc),
         team=stored.team,
         urgency=stored.urgency,
         due_at=from_ms(stored.due),
@@ -120,20 +124,20 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
         topic=judged.topic if relabelled else stored.topic,
         intent=judged.intent if relabelled else stored.intent,
         due=min(stored.due, due),
-        resolved=0,
+        resolved=stored.resolved if late and not rose else 0,
         revision=stored.revision + 1,
-        doc=document(entry),
+        doc=stored.doc if late else document(entry),
         seen=(*stored.seen, entry.post.digest)[-SEEN_LIMIT:],
         history=bound_history((*stored.history, item)),
     )
 
 
-def masked(stored: Stored, now: int) -> Stored:
-    """Take out what a sender withdrew, also from the history."""
+def masked(stored: Stored, now: int, *, earlier_only: bool = False) -> Stored:
+    """Take out what a sender withdrew, also from the history (or only from there)."""
     return replace(
         without_expired_lease(stored, now),
         version=stored.version + 1,
-        doc=mask_document(stored.doc),
+        doc=stored.doc if earlier_only else mask_document(stored.doc),
         history=bound_history(
             (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
         ),

@@ -31,6 +31,8 @@ from triage.queue.document import (
     event_id,
     from_ms,
     is_deleted,
+    is_late,
+    mask_history,
     window_of,
 )
 from triage.queue.merge import Plan, Write, edited, fresh, masked
@@ -223,11 +225,11 @@ class _Planner:
                     continue
                 draft.now, action = fresh(entry, stored), Action.CREATED
                 plan.created += 1
+            elif self._tells_nothing(stored, entry):
+                plan.repeated += 1
+                continue
             elif entry.post.deleted:
-                if is_deleted(stored.doc):
-                    plan.repeated += 1
-                    continue
-                draft.now, action = self._withdrawn(stored), Action.DELETED
+                draft.now, action = self._withdrawn(stored, entry), Action.DELETED
                 plan.deleted += 1
             elif entry.post.digest in stored.seen:
                 plan.repeated += 1
@@ -238,8 +240,19 @@ class _Planner:
             draft.rewritten = True
             self._note(draft, action, entry)
 
-    def _withdrawn(self, stored: Stored) -> Stored:
+    @staticmethod
+    def _tells_nothing(stored: Stored, entry: Entry) -> bool:
+        """Tell whether a post is a deletion once more, or older than what took it away."""
+        if is_deleted(stored.doc):
+            return entry.post.deleted or is_late(stored.doc, entry)
+        if not entry.post.deleted or not is_late(stored.doc, entry):
+            return False
+        return mask_history(stored.history) == stored.history
+
+    def _withdrawn(self, stored: Stored, entry: Entry) -> Stored:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
+        if is_late(stored.doc, entry):  # its sender wrote again since
+            return masked(stored, self._now, earlier_only=True)
         gone = masked(stored, self._now)
         if stored.within:
             if self._stored(stored.within):
@@ -252,7 +265,8 @@ class _Planner:
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""
         after = edited(stored, entry, self._now)
-        if not stored.within:
+        late = is_late(stored.doc, entry)
+        if not stored.within or (late and after.urgency is stored.urgency):
             return after
         lead = self._stored(stored.within)
         alone = replace(after, within="", team=entry.route.team, bundle=None)
@@ -261,7 +275,7 @@ class _Planner:
         draft = self._draft(lead.id)
         draft.now = left(lead, stored)
         found = None
-        if entry.bundling is not None:
+        if entry.bundling is not None and not late:
             found = admit(draft.now, read(entry.post.text), entry, entry.bundling)
         if found is None or entry.bundling is None:
             return alone

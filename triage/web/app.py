@@ -16,6 +16,7 @@ from triage import __version__
 from triage.access import Access
 from triage.errors import Refused
 from triage.labels.said import Said
+from triage.lane import Lane, Look
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
@@ -72,8 +73,12 @@ def create_app(
     access: Access,
     profiles: Mapping[str, Profile],
     metrics: Metrics,
+    look: Look,
 ) -> FastAPI:
-    """Make the app on open stores; who opened them closes them. Raises Refused."""
+    """Make the app on open stores; who opened them closes them. Raises Refused.
+
+    ``look`` finds what is critical among the posts that come in here.
+    """
     if config.default_org not in profiles:
         raise Refused(f"geen profiel voor de organisatie {config.default_org}")
     pools = Pools()
@@ -82,6 +87,7 @@ def create_app(
     service = Service(
         config=config,
         log=log,
+        lane=Lane(log, look),
         queue=queue,
         access=access,
         profiles=profiles,

@@ -22,9 +22,14 @@ _NO_JSON: Final = frozenset({"geen geldige JSON", "geen geldige UTF-8"})
 class Decoded:
     """What a body held: posts and their records, or what is wrong with them."""
 
-    ids: tuple[str, ...] = ()
+    posts: tuple[Post, ...] = ()
     records: tuple[NewRecord, ...] = ()
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the posts, in order."""
+        return [post.id for post in self.posts]
 
     @property
     def malformed(self) -> bool:
@@ -50,7 +55,7 @@ _Element = tuple[int | None, int, bytes]
 
 
 def _decoded(elements: list[_Element], received_at: datetime) -> Decoded:
-    ids: list[str] = []
+    posts: list[Post] = []
     records: list[NewRecord] = []
     faults: list[Fault] = []
     for index, start, raw in elements:
@@ -60,10 +65,10 @@ def _decoded(elements: list[_Element], received_at: datetime) -> Decoded:
         except InvalidPost as error:
             faults.append(fault_of(error, index=index, start=start))
         else:
-            ids.append(post.id)
+            posts.append(post)
     if faults:
         return Decoded(faults=tuple(faults))
-    return Decoded(ids=tuple(ids), records=tuple(records))
+    return Decoded(posts=tuple(posts), records=tuple(records))
 
 
 # -- lists ---------------------------------------------------------------------------------------

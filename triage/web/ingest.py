@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from triage.errors import InvalidPost, Unavailable
-from triage.log import Topic
 from triage.schema import POST
 from triage.web.auth import SIGNATURE_SECONDS, check_signature, signed_by, slow_down
 from triage.web.background import clock
@@ -104,7 +103,8 @@ async def send(sent: Annotated[_Sent, Depends(_sender)], service: AService) -> A
     Het antwoord 202 komt pas als alle berichten op schijf in de stroom staan. Is er in een lijst
     één bericht onjuist, dan wordt er geen enkel bericht aangenomen en noemt het antwoord elke
     fout. Dezelfde berichten nog eens sturen kan geen kwaad: zelfde id en zelfde inhoud telt als
-    herhaling, zelfde id en andere inhoud als wijziging.
+    herhaling, zelfde id en andere inhoud als wijziging. Wat hier al kritiek blijkt, gaat voor alles
+    wat nog wacht.
     """
     caller, body = sent.caller, sent.body
     bucket, rate = f"berichten:{caller.subject}", caller.posts_per_minute
@@ -118,17 +118,18 @@ async def send(sent: Annotated[_Sent, Depends(_sender)], service: AService) -> A
         raise _refusal(decoded.malformed, decoded.faults)
     # A signed request that somebody sends again must not bring back the text of before an edit.
     if sent.signature and service.seen.has(sent.signature, now=time.monotonic()):
-        return Accepted(ids=list(decoded.ids))
+        return Accepted(ids=decoded.ids)
     try:
-        await service.pools.ingest(service.log.append, Topic.POSTS, decoded.records)
+        went = await service.pools.ingest(service.lane.append, decoded.posts, decoded.records)
     except Unavailable:
         service.metrics.backoff("log")
         raise unavailable("de stroom van berichten") from None
     except InvalidPost:
         raise Problem(422, "een bericht is groter dan de stroom toestaat") from None
+    service.metrics.door(urgent=went.urgent, ordinary=went.ordinary, unseen=went.unseen)
     if sent.signature:
         service.seen.add(sent.signature, until=time.monotonic() + 2 * SIGNATURE_SECONDS)
-    return Accepted(ids=list(decoded.ids))
+    return Accepted(ids=decoded.ids)
 
 
 def _refusal(malformed: bool, faults: tuple[Any, ...]) -> Problem:  # noqa: FBT001 - one caller

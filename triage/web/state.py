@@ -12,6 +12,7 @@ from jinja2 import Environment
 from triage.access import Access
 from triage.errors import NotFound
 from triage.labels.said import Said
+from triage.lane import Lane
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
@@ -35,6 +36,8 @@ class Service:
 
     config: WebConfig
     log: Log
+    #: The way into the log of what comes in here.
+    lane: Lane
     queue: Queue
     access: Access
     #: By organisation.
