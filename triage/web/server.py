@@ -115,13 +115,8 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C.
-
-    Raises Refused for an address that can't be had, or that is open to others without tokens.
-    """
-    service: Service = app.state.service
-    check_exposure(service.config, host)
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """Give a server of the app that does not run yet."""
     config = uvicorn.Config(
         app,
         http=_Connection,
@@ -138,10 +133,21 @@ def serve(app: FastAPI, host: str, port: int) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=HEAD_BYTES,
     )
+    return _Server(config, app.state.service)
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises Refused for an address that can't be had, or that is open to others without tokens.
+    """
+    service: Service = app.state.service
+    check_exposure(service.config, host)
+    server = make_server(app)
     with _listening(host, port) as listener, _signals_survived():
         port = listener.getsockname()[1]
         _log.info("serving", host=host, port=port, people=service.config.provider is not None)
-        _Server(config, service).run(sockets=[listener])
+        server.run(sockets=[listener])
     _log.info("stopped")
 
 
