@@ -2,8 +2,8 @@
 
 Those that read note how old every event is when it comes in. The slow ones take nothing for a
 while, then read on; where the server has left them, they connect again with their last event id,
-as a browser does. It prints one line of JSON once all are connected, reads one with all events that
-there were after the end, and prints what came of it.
+as a browser does. It prints one line of JSON once all are connected, listens until it is given one
+with all events that there were, and prints what came of it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class Plan:
     #: When the slow ones stop to take anything, and when they read on.
     stop: float
     resume: float
-    end: float
 
 
 @dataclass(slots=True)
@@ -131,8 +130,8 @@ def holes(told: Sequence[str], order: dict[str, int]) -> Iterator[int]:
         before = max(order[one], before or 0)
 
 
-async def run(plan: Plan) -> list[Client]:
-    """Let all clients listen; give them with what they were told."""
+async def run(plan: Plan) -> tuple[list[Client], str]:
+    """Let all clients listen until a line comes in; give them with what they were told, and it."""
     clients = [Client(slow=number < plan.slow) for number in range(plan.clients)]
     started, count = asyncio.Event(), asyncio.Semaphore(0)
     tasks = [asyncio.create_task(client.follow(plan, started, count)) for client in clients]
@@ -140,11 +139,11 @@ async def run(plan: Plan) -> list[Client]:
         await count.acquire()
     print(json.dumps({"connected": len(clients)}), flush=True)
     started.set()
-    await asyncio.sleep(plan.end)
+    line = await asyncio.to_thread(sys.stdin.readline)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return clients
+    return clients, line
 
 
 def result(clients: Sequence[Client], events: Sequence[str]) -> dict[str, Any]:
@@ -166,9 +165,8 @@ def result(clients: Sequence[Client], events: Sequence[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Listen as told."""
-    clients = asyncio.run(run(Plan(**json.loads(sys.argv[1]))))
-    print("{}", flush=True)
-    print(json.dumps(result(clients, json.loads(sys.stdin.readline()))), flush=True)
+    clients, line = asyncio.run(run(Plan(**json.loads(sys.argv[1]))))
+    print(json.dumps(result(clients, json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

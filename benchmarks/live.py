@@ -69,7 +69,6 @@ def _measure(server: ApiServer, tickets: list[str], given: argparse.Namespace) -
         slow=given.slow,
         stop=given.seconds * 0.25,
         resume=given.seconds * 0.75,
-        end=given.seconds + CATCH_UP + SETTLE,
     )
     assert server.program.process
     process = psutil.Process(server.program.process.pid)
@@ -85,7 +84,7 @@ def _measure(server: ApiServer, tickets: list[str], given: argparse.Namespace) -
             kernel, cpu = _kernel_memory(), sum(process.cpu_times()[:2])
             looks, changes = _change(server, tickets, given.rate, given.seconds + CATCH_UP)
             cpu = (sum(process.cpu_times()[:2]) - cpu) / (given.seconds + CATCH_UP)
-            listening.stdout.readline()
+            time.sleep(SETTLE)
             print(json.dumps(list(_events(server))), file=listening.stdin, flush=True)
             told = json.loads(listening.stdout.readline())
         finally:

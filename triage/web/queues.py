@@ -131,7 +131,7 @@ async def one(request: Request, service: AService, me: SignedIn, ticket: TicketP
             "description": "Een stroom van gebeurtenissen (server-sent events).",
             "content": {
                 "text/event-stream": {
-                    "example": 'event: ticket\ndata: {"type": "claimed"}\nid: 1:2.0\n'
+                    "example": 'event: ticket\ndata: {"type": "claimed"}\nid: 5f3a…\n'
                 }
             },
         }
