@@ -321,7 +321,7 @@ def test_secrets_stand_by_name_only(render: Render) -> None:
         assert "Secret" not in {m["kind"] for m in manifests}
         for pod in pods(manifests).values():
             for item in pod["spec"]["containers"][0]["env"]:
-                secret = any(word in item["name"] for word in ("PASSWORD", "TOKENS", "SOURCES"))
+                secret = any(word in item["name"] for word in ("PASSWORD", "API_TOKENS", "SOURCES"))
                 assert not secret or item["name"].endswith("_FILE")
     production = render({"redis": {"url": "redis://not-this-one:6379/0"}}, file="production")
     assert "not-this-one" not in str(production)
