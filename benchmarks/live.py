@@ -22,7 +22,8 @@ from typing import Any, Final
 import psutil
 
 from benchmarks._listeners import Plan
-from benchmarks._support import ROOT, Figure, clean_exit_on_sigterm, memory_of, progress, report
+from benchmarks._support import ROOT, Figure, clean_exit_on_sigterm, progress, report
+from benchmarks._usage import memory_of
 from tests.plugins.api_server import ApiServer, now
 from triage.access import Scope
 from triage.queue import Change
