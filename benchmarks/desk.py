@@ -1,22 +1,27 @@
 """The desk in a real browser with a long queue: first paint, key to next ticket, live updates.
 
-``python -m benchmarks.desk [--tickets 10000] [--minutes 10] [--rate 50]``; needs Debian's chromium
-and the package playwright. Everything runs on this machine, so the server shares the processor
-with the browser.
+``python -m benchmarks.desk [--tickets 10000] [--minutes 10] [--rate 50] [--quick]``; needs Debian's
+chromium and the package playwright. Everything runs on this machine, so the server shares the
+processor with the browser: how long the page's own thread was busy stands beside the frames.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks._support import Figure, clean_exit_on_sigterm, progress, report
 from tests.plugins.api_server import ApiServer, now
 from tests.plugins.desk import CHROMIUM, Desk
 from triage.queue import Change
@@ -38,8 +43,6 @@ _FRAMES: Final = """() => {
   };
   requestAnimationFrame(step);
 }""".replace("DROPPED", str(DROPPED_MS))
-_COUNT: Final = "document.querySelectorAll('*').length"
-_HEAP: Final = "performance.memory.usedJSHeapSize"
 _NEXT: Final = """() => new Promise((done) => {
   const before = document.getElementById('pane')?.dataset.ticket;
   const box = document.getElementById('list');
@@ -54,16 +57,22 @@ _NEXT: Final = """() => new Promise((done) => {
 })"""
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
+    clean_exit_on_sigterm()
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--tickets", type=int, default=10_000)
     options.add_argument("--minutes", type=float, default=10)
     options.add_argument("--rate", type=float, default=50)
+    options.add_argument("--quick", action="store_true", help="500 tickets, half a minute")
+    options.add_argument("--strict", action="store_true", help="a missed target is the exit status")
     given = options.parse_args()
+    if given.quick:
+        given.tickets, given.minutes = 500, 0.5
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         server = ApiServer(Path(folder))
         try:
+            progress(f"filling a queue with {given.tickets:,} tickets")
             tickets = server.fill(given.tickets, team=TEAM)
             server.start()
             browser = driver.chromium.launch(
@@ -71,25 +80,30 @@ def main() -> None:
                 args=["--no-sandbox", "--enable-precise-memory-info", "--js-flags=--expose-gc"],
             )
             desk = Desk(server=server, browser=browser)
-            _first_paint(desk, given.tickets)
+            figures = list(_first_paint(desk))
             page = desk.person("Anna", f"/teams/{TEAM}")
             page.wait_for_function("globalThis.desk !== undefined")
-            _keys(page)
-            _live(page, server, tickets, given.rate, given.minutes * 60)
+            figures += _keys(page)
+            with _changes(server, tickets, given.rate) as sent:
+                minutes = _live(page, given.minutes)
+                rate = sent[0] / (time.monotonic() - minutes.began)
+            figures += minutes.figures(rate)
             browser.close()
         finally:
             server.close()
+    details = {"tickets": given.tickets, "minutes": minutes.looks}
+    return report("desk", figures, details=details, strict=given.strict)
 
 
-def _first_paint(desk: Desk, tickets: int) -> None:
+def _first_paint(desk: Desk) -> Iterator[Figure]:
     for which in ("server just started", "server warm"):
         page = desk.person("Anna", f"/teams/{TEAM}")
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        print(f"first paint, {tickets:,} tickets, {which}: {paint:.0f} ms")
+        yield Figure(name=f"first paint, {which}", value=paint, unit="ms", at_most=1000)
         page.close()
 
 
-def _keys(page: Page) -> None:
+def _keys(page: Page) -> Iterator[Figure]:
     page.wait_for_timeout(1000)
     page.evaluate(_NEXT)
     taken = []
@@ -97,14 +111,13 @@ def _keys(page: Page) -> None:
         page.wait_for_timeout(250)  # a person reads at least this long
         taken.append(page.evaluate(_NEXT))
     taken.sort()
-    print(
-        f"key to next ticket: median {statistics.median(taken):.0f} ms, "
-        f"p95 {taken[47]:.0f} ms, worst {taken[-1]:.0f} ms"
-    )
+    note = f"median {statistics.median(taken):.0f} ms, worst {taken[-1]:.0f} ms"
+    yield Figure(name="key to next ticket, p95", value=taken[47], unit="ms", at_most=100, note=note)
 
 
-def _live(page: Page, server: ApiServer, tickets: list[str], rate: float, seconds: float) -> None:
-    page.evaluate(_FRAMES)
+@contextmanager
+def _changes(server: ApiServer, tickets: list[str], rate: float) -> Iterator[list[int]]:
+    """Correct tickets at a rate, in a thread; give how many so far."""
     stop, sent = threading.Event(), [0]
 
     def change() -> None:
@@ -127,24 +140,80 @@ def _live(page: Page, server: ApiServer, tickets: list[str], rate: float, second
     changer = threading.Thread(target=change)
     changer.start()
     try:
-        page.wait_for_timeout(10_000)
-        page.evaluate("gc()")
-        heap = page.evaluate(_HEAP)
-        page.wait_for_timeout(seconds * 1000)
-        page.evaluate("gc()")
-        grown = page.evaluate(_HEAP)
+        yield sent
     finally:
         stop.set()
         changer.join()
-    seen = page.evaluate("globalThis.frames_seen")
-    print(
-        f"{sent[0] / (seconds + 10):.0f} changes/s for {seconds / 60:.1f} min: "
-        f"{seen['count']} frames, {seen['long']} over {DROPPED_MS} ms, "
-        f"worst {seen['worst']:.0f} ms; "
-        f"heap {heap / 1e6:.1f} MB, then {grown / 1e6:.1f} MB; "
-        f"elements {page.evaluate(_COUNT)}"
-    )
+
+
+@dataclass
+class _Minutes:
+    """What the browser tells of the page, once a minute, after a collection."""
+
+    began: float
+    looks: list[dict[str, float]] = field(default_factory=list)
+
+    def figures(self, rate: float) -> Iterator[Figure]:
+        first, last = self.looks[0], self.looks[-1]
+        seconds = last["at"] - first["at"]
+        frames = last["count"] - first["count"]
+        dropped = last["long"] - first["long"]
+        yield Figure(name="changes a second", value=rate, unit="/s")
+        yield Figure(
+            name=f"frames over {DROPPED_MS} ms",
+            value=dropped / max(1, frames) * 1000,
+            unit="per 1000",
+            note=f"{dropped:.0f} of {frames:.0f} in {seconds / 60:.1f} min, "
+            f"worst {last['worst']:.0f} ms",
+        )
+        busy = (last["TaskDuration"] - first["TaskDuration"]) / seconds * 100
+        yield Figure(name="the page's thread is busy", value=busy, unit="%")
+        # The first minute fills what is then used again.
+        settled = self.looks[min(1, len(self.looks) - 1)]
+        for name, key, scale, unit in (
+            ("heap grows", "JSHeapUsedSize", 1e6, "MB"),
+            ("elements grow", "Nodes", 1, ""),
+            ("listeners grow", "JSEventListeners", 1, ""),
+        ):
+            yield Figure(
+                name=name,
+                value=(last[key] - settled[key]) / scale,
+                unit=unit,
+                at_most=max(0.1 * settled[key] / scale, 1),
+                note=f"{settled[key] / scale:,.1f}, then {last[key] / scale:,.1f}",
+            )
+
+
+def _live(page: Page, minutes: float) -> _Minutes:
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    seen = _Minutes(began=time.monotonic())
+
+    def look() -> None:
+        page.evaluate("gc()")
+        told: Any = session.send("Performance.getMetrics")
+        metrics = {one["name"]: one["value"] for one in told["metrics"]}
+        frames = page.evaluate("globalThis.frames_seen")
+        wanted = ("JSHeapUsedSize", "Nodes", "JSEventListeners", "TaskDuration")
+        seen.looks.append(
+            {"at": time.monotonic(), **frames, **{name: metrics[name] for name in wanted}}
+        )
+        heap, nodes = metrics["JSHeapUsedSize"] / 1e6, metrics["Nodes"]
+        progress(f"{len(seen.looks) - 1} min: heap {heap:.2f} MB, {nodes:.0f} nodes, {frames}")
+
+    page.wait_for_timeout(5_000)
+    page.evaluate(_FRAMES)
+    look()
+    left = minutes * 60
+    while left > 0:
+        page.wait_for_timeout(min(60, left) * 1000)
+        left -= 60
+        look()
+    return seen
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

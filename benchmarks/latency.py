@@ -38,11 +38,13 @@ from triage.settings import Settings, load_settings
 from triage.ticket import ticket_id
 
 #: How long a program may take to bring its first post, in seconds.
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 #: How long after the last post the others may still come, in seconds.
 LATE_SECONDS: Final = 15.0
 #: How often we look; what we measure is too long by half of this on average.
 LOOK_SECONDS: Final = 0.002
+#: What tells of a post that it is in a queue: a ticket of its own, or a place in a bundle.
+_NEW: Final = frozenset({Action.CREATED, Action.JOINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ class Observer:
         events = self._queue.events(self._org, self._cursor, limit=1000)
         at = time.monotonic()
         for event in events:
-            if event.data["type"] == Action.CREATED:
+            if event.data["type"] in _NEW:
                 self.seen.setdefault(event.data["ticket"], at)
             self._cursor = event.cursor
         return bool(events)

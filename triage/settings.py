@@ -62,6 +62,10 @@ def _json(value: object) -> object:
         raise ValueError(msg) from None
 
 
+#: A file or folder; empty: none.
+_Place = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
+
+
 class Settings(BaseSettings):
     """How this deployment is set up."""
 
@@ -83,7 +87,7 @@ class Settings(BaseSettings):
     #: deployment's own organisation, which takes posts of no or an unknown organisation.
     profile: str = "gemeente"
     #: A folder of one's own models; empty: ``models`` in ``data``. The shipped stand behind it.
-    models: Path | None = None
+    models: _Place = None
     #: A version to stay on; empty: the one that is live, followed as it changes.
     model: str = ""
 
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     #: Without: a public client, by PKCE alone.
-    oidc_client_secret_file: Path | None = None
+    oidc_client_secret_file: _Place = None
     oidc_scope: str = "openid profile"
     #: Where roles (lezer, medewerker, teamleider, beheerder) stand in the ID token, and JSON that
     #: makes its values roles: ``{"GG-WEBCARE": "medewerker"}``.
@@ -123,18 +127,18 @@ class Settings(BaseSettings):
     #: How long the record of who saw and did what is kept, in days.
     audit_days: float = Field(default=400, ge=30)
     #: JSON: ``{"tokens": [{"name", "sha256", "scopes"}]}``.
-    api_tokens_file: Path | None = None
+    api_tokens_file: _Place = None
     #: JSON: ``{"sources": [{"name", "sha256" | "hmac_secret", "rate_per_minute"}]}``.
-    sources_file: Path | None = None
+    sources_file: _Place = None
 
     #: TOML: ``[[answer]]`` with ``key``, ``title``, ``text`` (docs/desk.md); None: ours.
-    answers_file: Path | None = None
+    answers_file: _Place = None
     #: A style sheet with the organisation's own NL Design System tokens; None: none.
-    tokens_css: Path | None = None
+    tokens_css: _Place = None
     #: The address of a Signalen API without its path; empty: no hand-over.
     signalen_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     signalen_token: SecretStr = SecretStr("")
-    signalen_token_file: Path | None = None
+    signalen_token_file: _Place = None
 
     #: How the server and ``triage ingest`` find what is critical among the posts that they take:
     #: ``model`` (as a worker does; some 60 MB) or ``rules`` (the safety rules alone).
@@ -166,8 +170,8 @@ class Settings(BaseSettings):
     )
     kafka_username: str = ""
     kafka_password: SecretStr = SecretStr("")
-    kafka_password_file: Path | None = None
-    kafka_ca_file: Path | None = None
+    kafka_password_file: _Place = None
+    kafka_ca_file: _Place = None
 
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

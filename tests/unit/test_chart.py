@@ -15,8 +15,10 @@ import typer.main
 import yaml
 
 from triage.cli import app
+from triage.models.tally import COUNTS
 from triage.route import check
 from triage.settings import Settings
+from triage.web.desk.answers import load_answers
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "triage"
@@ -155,6 +157,10 @@ def test_scaling_stays_within_the_partitions(render: Render, kind: str) -> None:
         ({"server": {"oidc": {"issuer": "http://sso.example.org"}}}, "issuer"),
         ({"server": {"oidc": {"roleMap": {"GG": "baas"}}}}, "roleMap"),
         ({"server": {"auditDays": 7}}, "auditDays"),
+        ({"models": {"size": "veel"}}, "size"),
+        ({"models": {"existingClaim": "Niet_zo"}}, "existingClaim"),
+        ({"server": {"desk": {"answers": 1}}}, "answers"),
+        ({"server": {"oidc": {"scope": "profile"}}}, "scope"),
         ({"wroker": {}}, "wroker"),
     ],
     ids=str,
@@ -182,6 +188,7 @@ def test_a_changed_profile_rolls_the_pods(render: Render) -> None:
         {"profile": {"inline": 'org = "a"\n'}},
         {"profile": {"inline": 'org = "b"\n'}},
         {"kafka": {"group": "other"}},
+        {"server": {"desk": {"tokensCss": "a{}"}}},
     ]
     every = [checksums(values) for values in changes]
     assert len(set().union(*every)) == len(changes)
@@ -206,12 +213,12 @@ def test_a_profile_of_ones_own_reaches_triage(render: Render, tmp_path: Path) ->
 
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 def test_pods_are_locked_up(render: Render, values: Path) -> None:
-    """Every pod meets the restricted standard, writes to empty folders only, and gets no token."""
+    """Every pod meets the restricted standard, gets no token, and writes only where it has to."""
     manifests = render(file=values.stem)
     assert named(manifests, "ServiceAccount")["automountServiceAccountToken"] is False
     found = pods(manifests)
     assert found.keys() == {"worker", "server"}
-    for pod in found.values():
+    for component, pod in found.items():
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False  # TRIAGE_PORT=tcp://… would break the settings
@@ -231,6 +238,10 @@ def test_pods_are_locked_up(render: Render, values: Path) -> None:
             assert "memory" in container["resources"]["limits"]
             volumes = {volume["name"]: volume for volume in spec["volumes"]}
             for mount in container["volumeMounts"]:
+                if mount["name"] == "models":
+                    writes = {"server": {"models", "counts"}, "worker": {"counts"}}[component]
+                    assert mount.get("readOnly") is not (mount["subPath"] in writes)
+                    continue
                 assert mount.get("readOnly") or "emptyDir" in volumes[mount["name"]]
 
 
@@ -310,7 +321,7 @@ def test_secrets_stand_by_name_only(render: Render) -> None:
         assert "Secret" not in {m["kind"] for m in manifests}
         for pod in pods(manifests).values():
             for item in pod["spec"]["containers"][0]["env"]:
-                secret = any(word in item["name"] for word in ("PASSWORD", "TOKENS", "SOURCES"))
+                secret = any(word in item["name"] for word in ("PASSWORD", "API_TOKENS", "SOURCES"))
                 assert not secret or item["name"].endswith("_FILE")
     production = render({"redis": {"url": "redis://not-this-one:6379/0"}}, file="production")
     assert "not-this-one" not in str(production)
@@ -329,6 +340,57 @@ def test_people_sign_in_as_the_values_say(render: Render) -> None:
     assert made.oidc_role_map == own["oidc"]["roleMap"]
     assert made.oidc_team_map == own["oidc"]["teamMap"]
     assert made.oidc_roles_claim == "realm_access.roles"
+
+
+def test_models_are_one_folder_for_all(render: Render) -> None:
+    """Servers and workers mount one claim where TRIAGE_MODELS points: the chart's, or one's own."""
+    for file, claim in (("production", "demo-triage-models"), ("keda", "webcare-models")):
+        manifests = render(file=file)
+        models = named(manifests, "ConfigMap", "-settings")["data"]["TRIAGE_MODELS"]
+        for pod in pods(manifests).values():
+            (volume,) = [v for v in pod["spec"]["volumes"] if v["name"] == "models"]
+            assert volume["persistentVolumeClaim"]["claimName"] == claim
+            mounts = {
+                m["mountPath"]: m["subPath"]
+                for m in pod["spec"]["containers"][0]["volumeMounts"]
+                if m["name"] == "models"
+            }
+            assert mounts == {models: "models", f"/var/lib/triage/{COUNTS}": "counts"}
+    made = named(render(file="production"), "PersistentVolumeClaim")
+    assert made["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert made["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert "PersistentVolumeClaim" not in {m["kind"] for m in render(file="keda")}
+
+
+def test_without_a_claim_nothing_is_promoted(render: Render) -> None:
+    """By default no volume is asked for, and the folder of models is one that cannot be made."""
+    manifests = render()
+    assert "PersistentVolumeClaim" not in {m["kind"] for m in manifests}
+    models = named(manifests, "ConfigMap", "-settings")["data"]["TRIAGE_MODELS"]
+    for pod in pods(manifests).values():
+        (container,) = pod["spec"]["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert not [m for m in container["volumeMounts"] if models.startswith(m["mountPath"])]
+
+
+def test_the_desk_gets_the_answers_and_tokens_of_the_values(render: Render, tmp_path: Path) -> None:
+    """Canned answers and style sheet are mounted, in servers only, and are ones that triage takes."""
+    manifests = render(file="production")
+    data = named(manifests, "ConfigMap", "-desk")["data"]
+    found = pods(manifests)
+    (container,) = found["server"]["spec"]["containers"]
+    own = {item["name"]: item.get("value", "") for item in container["env"]}
+    (mount,) = [m for m in container["volumeMounts"] if m["name"] == "desk"]
+    for variable in ("TRIAGE_ANSWERS_FILE", "TRIAGE_TOKENS_CSS"):
+        folder, _, name = own[variable].rpartition("/")
+        assert (folder, name in data) == (mount["mountPath"], True)
+        (tmp_path / name).write_text(data[name])
+    answers = load_answers(tmp_path / "answers.toml")
+    assert "dank" in {answer.key for answer in answers}
+    assert "desk" not in {v["name"] for v in found["worker"]["spec"]["volumes"]}
+    assert "-desk" not in str(render())
+    only = render({"server": {"desk": {"tokensCss": "a{}"}}})
+    assert named(only, "ConfigMap", "-desk")["data"].keys() == {"tokens.css"}
 
 
 def test_keda_reads_the_group_as_triage_does(render: Render) -> None:

@@ -22,8 +22,11 @@ import pytest
 import typer.main
 import yaml
 
+from triage.classify import default_models_dir
 from triage.cli import app
 from triage.errors import Refused, Unavailable
+from triage.models import default_registry
+from triage.models.tally import COUNTS
 from triage.queue.redis import RedisQueue
 from triage.settings import Settings
 
@@ -183,9 +186,68 @@ def test_compose_sets_what_triage_knows(compose: dict[str, Any], tmp_path: Path)
         variables = compose["services"][name]["environment"]
         assert variables.keys() <= VARIABLES
         settings = Settings(**{key[7:].lower(): value for key, value in variables.items()})
+        assert (settings.answers_file, settings.tokens_css) == (None, None)
         assert settings.log == "kafka://kafka:9092"
         assert settings.queue == "redis://redis:6379/0"
         assert not settings.allow_volatile
+
+
+#: Settings that compose leaves as they are, or gives in another way.
+LEFT = {
+    # In the image and in the commands.
+    *("DATA", "HOST", "PORT"),
+    # For those who measure or mend, one by one: an override file sets them.
+    *("MODEL", "BATCH", "REJECT_LIMIT", "SESSION_SECONDS", "KAFKA_GROUP", "ALLOW_VOLATILE"),
+    *("SESSION_IDLE_MINUTES", "SESSION_HOURS", "AUDIT_DAYS", "RETENTION_DAYS", "GUARD_METRICS"),
+    # Of the embedded log.
+    "LOG_RETENTION_DAYS",
+    # The broker of compose has neither login nor TLS, and is reached by nobody else.
+    *("KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_CA_FILE"),
+    # Secrets stand in files.
+    *("KAFKA_PASSWORD", "KAFKA_PASSWORD_FILE", "SIGNALEN_TOKEN"),
+}
+
+
+def test_no_setting_is_forgotten(compose: dict[str, Any]) -> None:
+    """A setting is in compose, or it is written down here why not: a new one is told at once."""
+    services = (compose["services"][name]["environment"] for name in ("worker", "server"))
+    left = {f"TRIAGE_{name}" for name in LEFT}
+    found = {name for variables in services for name in variables}
+    assert found | left == VARIABLES
+    assert not found & left
+
+
+def test_what_is_promoted_reaches_the_workers(compose: dict[str, Any]) -> None:
+    """Server and worker have one folder of models, which only the server writes, and of counts."""
+    mounts = {
+        name: {
+            where: (source, mode)
+            for source, where, mode in (
+                (*volume.split(":"), "rw")[:3] for volume in compose["services"][name]["volumes"]
+            )
+        }
+        for name in ("worker", "server")
+    }
+    models = compose["services"]["worker"]["environment"]["TRIAGE_MODELS"]
+    assert models == compose["services"]["server"]["environment"]["TRIAGE_MODELS"]
+    assert mounts["worker"][models] == ("models", "ro")
+    assert mounts["server"][models] == ("models", "rw")
+    counts = f"{environment(instructions()[1])['TRIAGE_DATA']}/{COUNTS}"
+    assert mounts["worker"][counts] == mounts["server"][counts] == ("counts", "rw")
+    # A new volume takes its owner from the image.
+    made = " ".join(all_of(instructions()[1], "RUN"))
+    assert models in made
+    assert counts in made
+
+
+def test_a_new_volume_needs_no_seed(tmp_path: Path) -> None:
+    """An empty folder that cannot be written to gives the shipped model to whoever judges."""
+    empty = tmp_path / "models"
+    empty.mkdir(mode=0o500)
+    registry = default_registry(empty, tmp_path)
+    version = registry.current()
+    assert registry.path(version).parent == default_models_dir()
+    assert [one.version for one in registry.versions() if one.current] == [version]
 
 
 def test_compose_runs_commands_that_exist(compose: dict[str, Any]) -> None:
@@ -207,8 +269,9 @@ def test_compose_locks_the_containers_up(compose: dict[str, Any]) -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
         assert not {"privileged", "pid", "network_mode", "cap_add"} & service.keys()
         healths += "healthcheck" in service
-        mounted = [volume.split(":")[0] for volume in service["volumes"]]
-        assert set(mounted) <= compose["volumes"].keys()
+        mounted = {volume.split(":")[0] for volume in service["volumes"]}
+        assert mounted - {"./desk"} <= compose["volumes"].keys()
+        assert "./desk" not in mounted or "./desk:/etc/triage/desk:ro" in service["volumes"]
     assert healths == 2  # Kafka and Redis; the image of triage has its own
     waits = compose["services"]["worker"]["depends_on"]
     assert {wait["condition"] for wait in waits.values()} == {"service_healthy"}

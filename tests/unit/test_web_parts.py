@@ -21,7 +21,7 @@ from triage.queue.open import open_queue
 from triage.settings import Settings
 from triage.web.body import decode
 from triage.web.config import WebConfig
-from triage.web.events import BACKLOG, Hub
+from triage.web.events import BACKLOG, CHUNK, PAGE, Feed, Hub
 from triage.web.limits import Buckets
 from triage.web.threads import Pool
 
@@ -90,22 +90,49 @@ def test_buckets_are_bounded() -> None:
     assert len(buckets._levels) == 10
 
 
-def test_a_slow_listener_gets_resync_instead_of_a_backlog(tmp_path: Path) -> None:
-    """A listener that does not read holds a bounded number of events, and is told so after."""
+def test_who_falls_behind_is_told_so_instead_of_a_backlog() -> None:
+    """A listener gets every event in order, CHUNK at a time; past the backlog, word of the gap."""
 
-    async def listen() -> list[bytes]:
+    async def fall_behind() -> None:
+        feed = Feed()
+        feed.add([_event(number) for number in range(CHUNK + 1)])
+        assert [name for name, _ in feed.since(0) or ()] == [str(n) for n in range(CHUNK)]
+        assert [name for name, _ in feed.since(CHUNK) or ()] == [str(CHUNK)]
+        assert feed.since(feed.count) == []
+        for start in range(0, 3 * BACKLOG, PAGE):
+            feed.add([_event(number) for number in range(start, start + PAGE)])
+        assert feed.since(0) is None
+        assert feed.since(feed.count - BACKLOG) is not None
+        assert len(feed._kept) <= BACKLOG + PAGE
+        assert feed.place(str(3 * BACKLOG - 2)) == feed.count - 1
+        assert feed.place("0") is None
+
+    asyncio.run(fall_behind())
+
+
+def test_a_burst_reaches_a_listener_whole(tmp_path: Path) -> None:
+    """A batch of a worker, all at once, is no reason to make everybody read the queues anew."""
+
+    async def listen() -> bytes:
         with open_queue(f"sqlite:///{tmp_path / 'triage.db'}") as queue:
             hub = Hub(queue, ["leiden"], Pool(2))
-            client = hub.join("leiden")
-            for number in range(BACKLOG * 3):
-                client.offer(_event(number))
-            assert client.waiting.qsize() <= BACKLOG
-            stream = hub.stream("leiden", client, "")
-            frames = [await anext(stream) for _ in range(2)]
+            stream = hub.stream("leiden", "")
+            heard = await anext(stream)
+            hub._feeds["leiden"].current.set()
+            waiting = asyncio.create_task(anext(stream))
+            await asyncio.sleep(0)
+            hub._feeds["leiden"].add([_event(number) for number in range(PAGE)])
+            heard += await waiting
+            while heard.count(b"event: ticket") < PAGE:
+                heard += await anext(stream)
             hub.stop()
-            return [*frames, *[frame async for frame in stream]]
+            assert [frame async for frame in stream] == []
+            assert hub.clients == 0
+            return heard
 
-    assert any(b"event: resync" in frame for frame in asyncio.run(listen()))
+    heard = asyncio.run(listen())
+    assert b"resync" not in heard
+    assert heard.count(b"event: ticket") == PAGE
 
 
 def _event(number: int) -> Any:

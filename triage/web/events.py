@@ -1,18 +1,16 @@
-"""Changes of tickets as server-sent events: one tail an organisation, fanned out to its clients.
+"""Changes of tickets as server-sent events: one tail an organisation, for all of its clients.
 
-A client that reads too slowly gets ``resync`` instead of what it missed: it reads the queues anew.
-The id of an event holds the time of sending besides the cursor, so that a client which was away
-longer than the store keeps events is told to resync as well.
+An event is encoded once, and a client is no more than its place in what is kept, so that neither
+many clients nor slow ones cost memory. One that falls behind what is kept, or comes back too late,
+gets ``resync`` instead of what it missed: it reads the queues anew. One that takes nothing at all
+is left by the server (``triage.web.server``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 import orjson
@@ -28,53 +26,80 @@ _log = structlog.get_logger()
 
 #: The most clients at a time.
 CLIENT_LIMIT: Final = 500
-#: Events that wait for one client, at most.
-BACKLOG: Final = 256
-#: Events read at once, and pages read for one that comes back.
+#: Events kept for clients that lag behind or come back, at least.
+BACKLOG: Final = 5000
+#: Events sent at once, at most: what a client that does not read holds in memory.
+CHUNK: Final = 100
+#: Events read from the store at once.
 PAGE: Final = 1000
-PAGE_LIMIT: Final = 10
 #: How often the store is asked, with and without clients, in seconds.
 LOOK_SECONDS: Final = 0.2
 IDLE_SECONDS: Final = 2.0
 HEARTBEAT_SECONDS: Final = 15.0
-#: After how long away a client starts afresh, in seconds: the store keeps events for an hour.
-AWAY_SECONDS: Final = 50 * 60
 #: After how long a browser connects again, in milliseconds.
 _RECONNECT: Final = 2000
 #: Hears of an organisation's events.
 Listener = Callable[[str, Sequence[Event]], None]
 
-_ID: Final = re.compile(r"(\d{1,12}):([0-9A-Za-z.-]{1,64})")
-
-_RESYNC: Final = format_sse_event(event="resync", data_str="{}")
 _HELLO: Final = format_sse_event(comment="triage", retry=_RECONNECT)
+#: An event's own id, and its bytes. Cursors begin anew with the store, so they are no ids.
+_Frame = tuple[str, bytes]
 
 
-@dataclass(slots=True, eq=False)
-class _Client:
-    """What waits for one client; None ends it."""
+class Feed:
+    """The last events of one organisation, encoded once for all who listen."""
 
-    waiting: asyncio.Queue[Event | None] = field(
-        default_factory=lambda: asyncio.Queue(maxsize=BACKLOG)
-    )
-    #: It missed events.
-    lost: bool = False
+    def __init__(self) -> None:
+        #: How many there have been.
+        self.count = 0
+        #: Set once all that the store had at the start was taken in.
+        self.current = asyncio.Event()
+        self._kept: list[_Frame] = []
+        self._news = asyncio.Event()
 
-    def offer(self, event: Event) -> None:
-        if self.lost:
-            return
+    def add(self, events: Sequence[Event]) -> None:
+        """Take in what happened, and tell who waits."""
+        self._kept += [_frame(event) for event in events]
+        self.count += len(events)
+        if len(self._kept) > BACKLOG + PAGE:
+            del self._kept[:-BACKLOG]
+        self.wake()
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def place(self, last_id: str) -> int | None:
+        """Give the place after the event with an id; None where that is not kept."""
+        for back, (name, _) in enumerate(reversed(self._kept)):
+            if name == last_id:
+                return self.count - back
+        return None
+
+    def since(self, place: int) -> Sequence[_Frame] | None:
+        """Give the next events after a place, CHUNK at most; None where they are gone."""
+        start = len(self._kept) - (self.count - place)
+        return None if start < 0 else self._kept[start : start + CHUNK]
+
+    async def news(self, seconds: float) -> bool:
+        """Wait for what comes next; say whether it came within the time."""
         try:
-            self.waiting.put_nowait(event)
-        except asyncio.QueueFull:
-            self.lost = True
-            while not self.waiting.empty():
-                self.waiting.get_nowait()
-            self.waiting.put_nowait(event)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
 
-    def end(self) -> None:
-        while self.waiting.full():
-            self.waiting.get_nowait()
-        self.waiting.put_nowait(None)
+    def resync(self) -> bytes:
+        """Give what tells a client to read anew; who connects again after it goes on from here."""
+        last_id = self._kept[-1][0] if self._kept else None
+        return format_sse_event(event="resync", data_str="{}", id=last_id)
+
+
+def _frame(event: Event) -> _Frame:
+    name, data = str(event.data["id"]), orjson.dumps(event.data).decode()
+    return name, format_sse_event(event="ticket", data_str=data, id=name)
 
 
 class Hub:
@@ -87,45 +112,44 @@ class Hub:
         self._queue = queue
         self._listeners = tuple(listeners)
         self._pool = pool
-        self._clients: dict[str, set[_Client]] = {org: set() for org in orgs}
+        self._feeds = {org: Feed() for org in orgs}
+        self._listening = dict.fromkeys(orgs, 0)
         self._joined = {org: asyncio.Event() for org in orgs}
         self._stopped = False
 
     @property
     def clients(self) -> int:
         """How many clients listen."""
-        return sum(map(len, self._clients.values()))
+        return sum(self._listening.values())
 
     def stop(self) -> None:
         """End every stream, so that the server can stop."""
         self._stopped = True
-        for clients in self._clients.values():
-            for client in clients:
-                client.end()
+        for feed in self._feeds.values():
+            feed.current.set()
+            feed.wake()
 
     async def tail(self, org: str) -> None:
         """Read an organisation's events for its clients, until cancelled."""
-        cursor, known = "", False  # what was there before us is for nobody
+        cursor, feed = "", self._feeds[org]
         while True:
             try:
                 events = await self._pool(self._queue.events, org, cursor, limit=PAGE)
             except TriageError as error:
                 _log.warning("waiting", what="events", reason=str(error))
-                events = ()
                 await asyncio.sleep(1.0)
-            for listener in self._listeners if events else ():
-                listener(org, events)
-            for client in self._clients[org] if known else ():
-                for event in events:
-                    client.offer(event)
+                continue
             if events:
+                for listener in self._listeners:
+                    listener(org, events)
+                feed.add(events)
                 cursor = events[-1].cursor
-            known = known or len(events) < PAGE
             if len(events) < PAGE:
+                feed.current.set()
                 await self._rest(org)
 
     async def _rest(self, org: str) -> None:
-        if self._clients[org]:
+        if self._listening[org]:
             await asyncio.sleep(LOOK_SECONDS)
             return
         self._joined[org].clear()
@@ -133,66 +157,31 @@ class Hub:
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._joined[org].wait()
 
-    def join(self, org: str) -> _Client:
-        """Begin to listen. Raises Problem where there are too many."""
+    def check_room(self) -> None:
+        """Raise Problem where too many listen already."""
         if self._stopped or self.clients >= CLIENT_LIMIT:
             raise Problem(
                 503, "te veel meelezers; probeer het zo weer", headers={"Retry-After": "5"}
             )
-        client = _Client()
-        self._clients[org].add(client)
-        self._joined[org].set()
-        return client
 
-    async def stream(self, org: str, client: _Client, last_id: str) -> AsyncGenerator[bytes]:
+    async def stream(self, org: str, last_id: str) -> AsyncGenerator[bytes]:
         """Give a client its events as bytes, until it goes or the server stops."""
+        feed = self._feeds[org]
+        self._listening[org] += 1
+        self._joined[org].set()
         try:
             yield _HELLO
-            seen: set[str] = set()
-            if last_id:
-                try:
-                    async for chunk in self._missed(org, last_id, seen):
-                        yield chunk
-                except TriageError:
-                    return  # the client connects again by itself
-            while True:
-                try:
-                    async with asyncio.timeout(HEARTBEAT_SECONDS):
-                        event = await client.waiting.get()
-                except TimeoutError:
+            await feed.current.wait()
+            place = feed.place(last_id) if last_id else feed.count
+            while not self._stopped:
+                frames = None if place is None else feed.since(place)
+                if place is None or frames is None:
+                    place = feed.count
+                    yield feed.resync()
+                elif frames:
+                    place += len(frames)
+                    yield b"".join(encoded for _, encoded in frames)
+                elif not await feed.news(HEARTBEAT_SECONDS):
                     yield KEEPALIVE_COMMENT
-                    continue
-                if event is None or self._stopped:
-                    return
-                if client.lost and client.waiting.empty():
-                    client.lost = False
-                    yield _RESYNC
-                if event.data["id"] not in seen:
-                    seen.clear()
-                    yield _encoded(event)
         finally:
-            self._clients[org].discard(client)
-
-    async def _missed(self, org: str, last_id: str, seen: set[str]) -> AsyncIterator[bytes]:
-        found = _ID.fullmatch(last_id)
-        if not found or time.time() - int(found[1]) > AWAY_SECONDS:
-            yield _RESYNC
-            return
-        cursor = found[2]
-        for _ in range(PAGE_LIMIT):
-            events = await self._pool(self._queue.events, org, cursor, limit=PAGE)
-            for event in events:
-                seen.add(event.data["id"])
-                yield _encoded(event)
-            if len(events) < PAGE:
-                return
-            cursor = events[-1].cursor
-        yield _RESYNC
-
-
-def _encoded(event: Event) -> bytes:
-    return format_sse_event(
-        event="ticket",
-        data_str=orjson.dumps(event.data).decode(),
-        id=f"{int(time.time())}:{event.cursor}",
-    )
+            self._listening[org] -= 1

@@ -131,7 +131,7 @@ async def one(request: Request, service: AService, me: SignedIn, ticket: TicketP
             "description": "Een stroom van gebeurtenissen (server-sent events).",
             "content": {
                 "text/event-stream": {
-                    "example": 'event: ticket\ndata: {"type": "claimed"}\nid: 1:2.0\n'
+                    "example": 'event: ticket\ndata: {"type": "claimed"}\nid: 5f3a…\n'
                 }
             },
         }
@@ -145,8 +145,8 @@ async def events(request: Request, service: AService, profile: AProfile) -> Resp
     krijgt wat er intussen gebeurde.
     """
     last_id = request.headers.get("last-event-id", "")
-    client = service.hub.join(profile.org)
-    stream = service.hub.stream(profile.org, client, last_id)
+    service.hub.check_room()
+    stream = service.hub.stream(profile.org, last_id)
     return StreamingResponse(while_signed_in(request, stream), media_type="text/event-stream")
 
 

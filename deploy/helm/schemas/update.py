@@ -24,6 +24,7 @@ KINDS = (
     "deployment-apps-v1",
     "horizontalpodautoscaler-autoscaling-v2",
     "networkpolicy-networking-v1",
+    "persistentvolumeclaim-v1",
     "poddisruptionbudget-policy-v1",
     "service-v1",
     "serviceaccount-v1",

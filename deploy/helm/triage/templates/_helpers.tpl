@@ -65,6 +65,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "triage.pod" -}}
 {{- $root := .root -}}
 {{- $values := .root.Values -}}
+{{- $desk := and (eq .component "server") (or $values.server.desk.answers $values.server.desk.tokensCss) -}}
 metadata:
   labels:
     {{- include "triage.labels" . | nindent 4 }}
@@ -134,6 +135,14 @@ spec:
               name: {{ $values.kafka.sasl.existingSecret }}
               key: {{ $values.kafka.sasl.usernameKey }}
         {{- end }}
+        {{- if eq .component "server" }}
+        {{- if $values.server.desk.answers }}
+        - {name: TRIAGE_ANSWERS_FILE, value: /etc/triage/desk/answers.toml}
+        {{- end }}
+        {{- if $values.server.desk.tokensCss }}
+        - {name: TRIAGE_TOKENS_CSS, value: /etc/triage/desk/tokens.css}
+        {{- end }}
+        {{- end }}
         {{- range .secrets }}
         {{- if .secret }}
         - name: {{ .variable }}
@@ -173,6 +182,14 @@ spec:
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         - {name: data, mountPath: /var/lib/triage}
+        {{- if $values.models.enabled }}
+        # Servers promote, workers only read; workers count what servers show.
+        - {name: models, mountPath: /models, subPath: models, readOnly: {{ ne .component "server" }}}
+        - {name: models, mountPath: /var/lib/triage/counts, subPath: counts}
+        {{- end }}
+        {{- if $desk }}
+        - {name: desk, mountPath: /etc/triage/desk, readOnly: true}
+        {{- end }}
         {{- if $values.profile.inline }}
         - {name: profile, mountPath: /etc/triage/profile, readOnly: true}
         {{- end }}
@@ -186,6 +203,16 @@ spec:
       emptyDir: {sizeLimit: 128Mi}
     - name: data
       emptyDir: {sizeLimit: 128Mi}
+    {{- if $values.models.enabled }}
+    - name: models
+      persistentVolumeClaim:
+        claimName: {{ $values.models.existingClaim | default (printf "%s-models" (include "triage.fullname" $root)) }}
+    {{- end }}
+    {{- if $desk }}
+    - name: desk
+      configMap:
+        name: {{ include "triage.fullname" $root }}-desk
+    {{- end }}
     {{- if $values.profile.inline }}
     - name: profile
       configMap:
