@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -59,8 +59,6 @@ class Plan:
 
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
-    #: Tickets that were looked at to see where the creations belong.
-    considered: Iterable[str] = ()
     created: int = 0
     edited: int = 0
     repeated: int = 0

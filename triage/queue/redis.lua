@@ -15,6 +15,7 @@
 --   members:<id>        set     tickets inside a bundle
 --   key:<key>           string  tickets that copies find by this key of their signature
 --                               (triage/bundle), newest first, spaces between; has a TTL
+--   registered          string  the last request after which copies find more tickets than before
 --   history:<id>        list    what happened, JSON, oldest first
 --   queue:<team>        zset    open tickets in order: due, + 1e15 for all but kritiek
 --   depth:<team>:<rank> zset    the same tickets by urgency (0 kritiek .. 3 laag), score: due
@@ -89,7 +90,7 @@ local function probe_common()
 end
 
 local function enqueue(id, team, rank, due)
-  local order = rank == '0' and due or number(tonumber(due) + 1e15)
+  local order = tonumber(rank) == 0 and due or number(tonumber(due) + 1e15)
   redis.call('ZADD', key('queue', team), order, id)
   redis.call('ZADD', key('depth', team .. ':' .. rank), due, id)
 end

@@ -1,6 +1,6 @@
 -- What a put reads and writes; goes on from redis.lua.
 
--- write: request, answer, at, advances, creations, changes, tickets considered --------------------
+-- write: request, answer, at, mark, what was considered, advances, changes, creations -------------
 
 local function take_advances()
   local advances = {}
@@ -16,12 +16,11 @@ local function take_list()
   return list
 end
 
+-- New tickets: what decides of all of them as one JSON list, then what is only kept of each.
 local function take_creations()
-  local creations = {}
-  for i = 1, tonumber(take()) do
-    creations[i] = { id = take(), digest = take(), team = take(), rank = take(), due = take(),
-      s = take(), doc = take(), event = take(), within = take(), shared = take(), window = take() }
-    creations[i].keys = take_list()
+  local creations = cjson.decode(take())
+  for _, new in ipairs(creations) do
+    new.s, new.doc, new.event = take(), take(), take()
   end
   return creations
 end
@@ -40,7 +39,7 @@ local function take_changes()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
       change.history, change.events = take_list(), take_list()
-      change.shared, change.window, change.keys = take(), take(), take_list()
+      change.shared, change.window, change.keys = tonumber(take()), take(), take_list()
     end
     changes[i] = change
   end
@@ -60,29 +59,39 @@ local function moved_positions(advances)
 end
 
 -- What copies find by some keys, read once for a call.
+local KEYS_AT_ONCE = 1000
 local buckets = {}
-local function load_buckets(keys)
-  local missing, names = {}, {}
-  for _, name in ipairs(keys) do
-    if buckets[name] == nil then
-      missing[#missing + 1] = name
-      names[#names + 1] = key('key', name)
+local function load_buckets(tickets)
+  local names, full = {}, {}
+  local function load()
+    for i, found in ipairs(redis.call('MGET', unpack(full))) do buckets[names[i]] = found or '' end
+    names, full = {}, {}
+  end
+  for _, new in ipairs(tickets) do
+    for _, name in ipairs(new.keys or {}) do
+      if not buckets[name] then
+        names[#names + 1], full[#full + 1] = name, key('key', name)
+        if #full == KEYS_AT_ONCE then load() end
+      end
     end
   end
-  if #missing == 0 then return end
-  for i, found in ipairs(redis.call('MGET', unpack(names))) do
-    buckets[missing[i]] = found or ''
-  end
+  if #full > 0 then load() end
 end
 
+-- Names how things stand with all keys: another write that lets copies find tickets renames it.
+local function standing() return redis.call('GET', key('registered')) or '' end
+
+local registered = false
 local function register(id, keys, window)
-  if #keys == 0 then return end
-  load_buckets(keys)
+  registered = registered or #keys > 0
   for _, name in ipairs(keys) do
-    local ids, count = id, 1
-    for other in string.gmatch(buckets[name], '%S+') do
-      if other ~= id and count < BUCKET then
-        ids, count = ids .. ' ' .. other, count + 1
+    local ids, before = id, buckets[name]
+    if before ~= '' then
+      local count = 1
+      for other in string.gmatch(before, '%S+') do
+        if other ~= id and count < BUCKET then
+          ids, count = ids .. ' ' .. other, count + 1
+        end
       end
     end
     buckets[name] = ids
@@ -90,54 +99,71 @@ local function register(id, keys, window)
   end
 end
 
--- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at:
--- those with an equal text (its first key), and of the others the few that share most keys.
+-- How many keys tickets share with a new one (its first key, which names the whole text, counts for
+-- more than all others), and which of them are worth a comparison, the likeliest first.
 local EQUAL, CANDIDATES = 1000, 4
-local function add_lookalikes(new, considered, met)
-  load_buckets(new.keys)
-  local hits, ids, shared = {}, {}, tonumber(new.shared)
+local function likely(new)
+  local hits, ids = {}, {}
   for i, name in ipairs(new.keys) do
-    for id in string.gmatch(buckets[name], '%S+') do
-      if not hits[id] then ids[#ids + 1] = id end
-      hits[id] = (hits[id] or 0) + (i == 1 and EQUAL or 1)
-    end
-  end
-  table.sort(ids, function(a, b)
-    if hits[a] ~= hits[b] then return hits[a] > hits[b] end
-    return a < b
-  end)
-  for place, id in ipairs(ids) do
-    if hits[id] < shared or (place > CANDIDATES and hits[id] < EQUAL) then break end
-    if not considered[id] then
-      considered[id] = true
-      local ticket = read(id, true)
-      local lead = ticket[10] or ''
-      if ticket[2] and lead == '' then
-        met[#met + 1] = ticket
-      elseif ticket[2] and not considered[lead] then
-        considered[lead] = true
-        met[#met + 1] = read(lead, true)
+    if buckets[name] ~= '' then
+      for id in string.gmatch(buckets[name], '%S+') do
+        local before = hits[id]
+        if before then hits[id] = before + 1
+        else hits[id] = i == 1 and EQUAL or 1 end
+        if hits[id] == new.shared or (i == 1 and not before) then ids[#ids + 1] = id end
       end
     end
   end
+  if #ids > 1 then
+    table.sort(ids, function(a, b)
+      if hits[a] ~= hits[b] then return hits[a] > hits[b] end
+      return a < b
+    end)
+  end
+  while #ids > CANDIDATES and hits[ids[#ids]] < EQUAL do ids[#ids] = nil end
+  return ids, hits
 end
 
 -- Adds a ticket as it stands, and the bundle that it is inside.
+local loaded = {}
 local function add_met(met, id)
+  if loaded[id] then return end
+  loaded[id] = true
   local ticket = read(id, true)
   met[#met + 1] = ticket
-  if (ticket[10] or '') ~= '' then met[#met + 1] = read(ticket[10], true) end
+  if (ticket[10] or '') ~= '' then add_met(met, ticket[10]) end
 end
 
--- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them.
-local function compare(creations, changes, considered)
-  local fresh, met = {}, {}
+-- Adds the tickets that a new one may be a copy of to `met`, and how many keys they share to
+-- `alike`, unless the caller has compared it with all of them.
+local function add_lookalikes(new, considered, met, alike)
+  local ids, hits = likely(new)
+  if #ids == 0 then return end
+  local known = considered[new.id] or {}
+  local row, news = { new.id }, false
+  for _, id in ipairs(ids) do
+    row[#row + 1], row[#row + 2] = id, hits[id]
+    if not known[id] then
+      news = true
+      add_met(met, id)
+    end
+  end
+  if news then alike[#alike + 1] = row end
+end
+
+-- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them, and
+-- the look-alikes that it has not compared. Since `mark` there may be none that it does not know.
+local function compare(creations, changes, considered, mark)
+  load_buckets(creations)
+  load_buckets(changes)
+  local looked = mark ~= '' and standing() == mark
+  local fresh, met, alike = {}, {}, {}
   for _, new in ipairs(creations) do
     local stands = redis.call('HMGET', key('ticket', new.id), 'v', 'seen')
     if not stands[1] then
       fresh[#fresh + 1] = new
       probe(new.team, new.rank)
-      if new.within == '' then add_lookalikes(new, considered, met) end
+      if not looked and new.within == '' then add_lookalikes(new, considered, met, alike) end
     elseif new.within ~= '' or not string.find(stands[2] or '', new.digest, 1, true) then
       add_met(met, new.id)
     end
@@ -150,10 +176,10 @@ local function compare(creations, changes, considered)
     elseif change.kind ~= 'check' then
       if change.from_team ~= '' then probe(change.from_team, change.from_rank) end
       if change.to_team ~= '' then probe(change.to_team, change.to_rank) end
-      if v == '0' then add_lookalikes(change, considered, met) end
+      if not looked and v == '0' then add_lookalikes(change, considered, met, alike) end
     end
   end
-  return fresh, met
+  return fresh, met, alike
 end
 
 local function apply(change)
@@ -199,16 +225,17 @@ local function apply(change)
 end
 
 local function write()
-  local request, answer, now = take(), take(), take()
+  local request, answer, now, mark = take(), take(), take(), take()
   local earlier = answered(request)
   if earlier then return { 'again', earlier } end
-  local advances, creations, changes = take_advances(), take_creations(), take_changes()
-  local considered = {}
-  for _, id in ipairs(take_list()) do considered[id] = true end
+  local considered, advances = cjson.decode(take()), take_advances()
+  local changes, creations = take_changes(), take_creations()
   probe_common()
   local moved = moved_positions(advances)
-  local fresh, met = compare(creations, changes, considered)
-  if #moved > 0 or #met > 0 then return { 'stale', moved, met } end
+  local fresh, met, alike = compare(creations, changes, considered, mark)
+  if #moved > 0 or #met > 0 or #alike > 0 then
+    return { 'stale', moved, standing(), alike, met }
+  end
 
   local events, teams = {}, {}
   for _, new in ipairs(fresh) do
@@ -238,22 +265,16 @@ local function write()
     redis.call('XADD', key('outbox'), '*', 'e', '[' .. table.concat(events, ',') .. ']', 'a', now)
   end
   local repeated = #creations - #fresh
+  if registered then redis.call('SET', key('registered'), request) end
   remember(request, repeated .. ' ' .. answer)
   return { 'done', repeated }
 end
 
--- find: per post its ticket, how many keys a copy must share, and its keys ------------------------
+-- find: new posts as a JSON list, each its id, how many keys a copy must share, and its keys -------
 
 local function find()
-  local considered, met = {}, {}
-  while ARGV[at + 1] do
-    local new = { id = take(), shared = take(), keys = take_list() }
-    if redis.call('EXISTS', key('ticket', new.id)) == 1 then
-      if not considered[new.id] then add_met(met, new.id) end
-      considered[new.id] = true
-    else
-      add_lookalikes(new, considered, met)
-    end
-  end
-  return met
+  local new, met, alike = cjson.decode(take()), {}, {}
+  load_buckets(new)
+  for _, post in ipairs(new) do add_lookalikes(post, {}, met, alike) end
+  return { standing(), alike, met }
 end
