@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triage.bundle.compare import Comparison, compare, conflict
-from triage.bundle.signature import Signature, exact, sign, sign_all
+from triage.bundle.signature import Signature, exact, length, sign, sign_all
 from triage.bundle.words import Words, read
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "compare",
     "conflict",
     "exact",
+    "length",
     "read",
     "sign",
     "sign_all",

@@ -58,6 +58,8 @@ class Signature:
     exact: str
     #: Names what near copies share; empty for short texts.
     near: tuple[str, ...]
+    #: How many words the text has; 0: it was cut off, so that its copies may have any number.
+    words: int
 
     @property
     def short(self) -> bool:
@@ -100,7 +102,14 @@ def exact(words: Words) -> str:
 
 
 def _signature(words: Words, near: tuple[str, ...]) -> Signature | None:
-    return Signature(exact=exact(words), near=near) if words.tokens else None
+    if not words.tokens:
+        return None
+    return Signature(exact=exact(words), near=near, words=length(words))
+
+
+def length(words: Words) -> int:
+    """Give how many words a text has; 0: it was cut off."""
+    return 0 if words.cut_off else len(words.tokens)
 
 
 def _sketches(texts: Sequence[Words]) -> list[tuple[str, ...]]:

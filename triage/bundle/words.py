@@ -64,6 +64,8 @@ class Words:
     @cached_property
     def cut_off(self) -> bool:
         """Whether the text ends in an ellipsis, as shortened copies do."""
+        if "…" not in self.text and "..." not in self.text:
+            return False
         return _CUT.search(_OFF.sub("", self.text)) is not None
 
     @cached_property

@@ -43,6 +43,8 @@ class Write:
     #: Under which further keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
     shared: int = 1
+    #: How many words its first text has; 0: any.
+    words: int = 0
     window: int = 0
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()

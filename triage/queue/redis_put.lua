@@ -39,7 +39,8 @@ local function take_changes()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
       change.history, change.events = take_list(), take_list()
-      change.shared, change.window, change.keys = tonumber(take()), take(), take_list()
+      change.shared, change.words = tonumber(take()), tonumber(take())
+      change.window, change.keys = tonumber(take()), take_list()
     end
     changes[i] = change
   end
@@ -58,70 +59,130 @@ local function moved_positions(advances)
   return moved
 end
 
--- What copies find by some keys, read once for a call.
-local KEYS_AT_ONCE = 1000
-local buckets = {}
-local function load_buckets(tickets)
-  local names, full = {}, {}
-  local function load()
-    for i, found in ipairs(redis.call('MGET', unpack(full))) do buckets[names[i]] = found or '' end
-    names, full = {}, {}
+-- By which keys copies find tickets. A hash a day: to read, write and let go of many keys at once
+-- costs little of what they cost alone. A key that is written takes along what it led to before, so
+-- that the newest day that has it tells all.
+local DAY = 86400
+local KEYS_AT_ONCE = 1000 -- so many are passed at once, at most
+local buckets = {} -- what was read, by key; the tickets newest first, each with its words
+
+local function keys_of_day(day) return key('keys', number(day)) end
+
+local function today() return math.floor(redis.call('TIME')[1] / DAY) end
+
+-- Reads some keys of a day; gives those that it does not have.
+local function read_keys(names, day)
+  local missing = {}
+  if redis.call('HLEN', keys_of_day(day)) == 0 then return names end
+  for from = 1, #names, KEYS_AT_ONCE do
+    local till = math.min(from + KEYS_AT_ONCE - 1, #names)
+    local found = redis.call('HMGET', keys_of_day(day), unpack(names, from, till))
+    for i = 1, till - from + 1 do
+      local name = names[from + i - 1]
+      if found[i] then buckets[name] = found[i] else missing[#missing + 1] = name end
+    end
   end
+  return missing
+end
+
+local function load_buckets(tickets)
+  local missing, window = {}, 0
   for _, new in ipairs(tickets) do
     for _, name in ipairs(new.keys or {}) do
       if not buckets[name] then
-        names[#names + 1], full[#full + 1] = name, key('key', name)
-        if #full == KEYS_AT_ONCE then load() end
+        buckets[name] = ''
+        missing[#missing + 1] = name
       end
     end
+    if (new.window or 0) > window then window = new.window end
   end
-  if #full > 0 then load() end
+  local day = #missing > 0 and today()
+  for back = 0, math.ceil(window / DAY) do
+    if #missing == 0 then return end
+    missing = read_keys(missing, day - back)
+  end
 end
 
--- Names how things stand with all keys: another write that lets copies find tickets renames it.
+-- Names how things stand with all keys: a write after which copies find more renames it.
 local function standing() return redis.call('GET', key('registered')) or '' end
 
-local registered = false
-local function register(id, keys, window)
-  registered = registered or #keys > 0
-  for _, name in ipairs(keys) do
-    local ids, before = id, buckets[name]
+local changed, longest = {}, 0 -- keys to be written, and for how many seconds
+local function register(new)
+  local own, entry = new.id .. '/', new.id .. '/' .. number(new.words)
+  if #new.keys > 0 and new.window > longest then longest = new.window end
+  for _, name in ipairs(new.keys) do
+    local ids, before = entry, buckets[name]
     if before ~= '' then
       local count = 1
       for other in string.gmatch(before, '%S+') do
-        if other ~= id and count < BUCKET then
+        if count < BUCKET and string.sub(other, 1, #own) ~= own then
           ids, count = ids .. ' ' .. other, count + 1
         end
       end
     end
-    buckets[name] = ids
-    redis.call('SET', key('key', name), ids, 'EX', window)
+    buckets[name], changed[name] = ids, true
   end
 end
 
--- How many keys tickets share with a new one (its first key, which names the whole text, counts for
--- more than all others), and which of them are worth a comparison, the likeliest first.
+local function write_keys(request)
+  if not next(changed) then return end
+  local day, pairs_of = today(), {}
+  local function flush()
+    redis.call('HSET', keys_of_day(day), unpack(pairs_of))
+    pairs_of = {}
+  end
+  for name in pairs(changed) do
+    pairs_of[#pairs_of + 1], pairs_of[#pairs_of + 2] = name, buckets[name]
+    if #pairs_of >= KEYS_AT_ONCE then flush() end
+  end
+  if #pairs_of > 0 then flush() end
+  redis.call('ZADD', key('keydays'), (day + 1) * DAY + longest, number(day))
+  redis.call('SET', key('registered'), request)
+end
+
+-- Lets go of days that no window reaches any more.
+local function forget_keys()
+  local now = redis.call('TIME')[1]
+  for _, day in ipairs(redis.call('ZRANGEBYSCORE', key('keydays'), '-inf', now)) do
+    redis.call('UNLINK', key('keys', day))
+    redis.call('ZREM', key('keydays'), day)
+  end
+end
+
+-- Whether two texts can be near by how many words they have (triage/bundle/compare.py); 0: any.
+local ONE_IN = 5
+local function lengths_fit(a, b)
+  return a == 0 or b == 0 or math.abs(a - b) * ONE_IN <= math.max(a, b)
+end
+
+-- The tickets that are worth a comparison with a new one, the likeliest first, and how many keys
+-- they share with it; its first key, which names the whole text, counts for more than all others.
 local EQUAL, CANDIDATES = 1000, 4
 local function likely(new)
-  local hits, ids = {}, {}
+  local hits, entries = {}, {}
   for i, name in ipairs(new.keys) do
     if buckets[name] ~= '' then
-      for id in string.gmatch(buckets[name], '%S+') do
-        local before = hits[id]
-        if before then hits[id] = before + 1
-        else hits[id] = i == 1 and EQUAL or 1 end
-        if hits[id] == new.shared or (i == 1 and not before) then ids[#ids + 1] = id end
+      for entry in string.gmatch(buckets[name], '%S+') do
+        if not hits[entry] then entries[#entries + 1] = entry end
+        hits[entry] = (hits[entry] or 0) + (i == 1 and EQUAL or 1)
       end
     end
   end
-  if #ids > 1 then
-    table.sort(ids, function(a, b)
-      if hits[a] ~= hits[b] then return hits[a] > hits[b] end
-      return a < b
-    end)
+  local ids, shared = {}, {}
+  for _, entry in ipairs(entries) do
+    if hits[entry] >= new.shared then
+      local id, words = string.match(entry, '^(.+)/(%d+)$')
+      if hits[entry] >= EQUAL or lengths_fit(new.words, tonumber(words)) then
+        ids[#ids + 1], shared[id] = id, hits[entry]
+      end
+    end
   end
-  while #ids > CANDIDATES and hits[ids[#ids]] < EQUAL do ids[#ids] = nil end
-  return ids, hits
+  table.sort(ids, function(a, b)
+    if shared[a] ~= shared[b] then return shared[a] > shared[b] end
+    return a < b
+  end)
+  while #ids > CANDIDATES and shared[ids[#ids]] < EQUAL do ids[#ids] = nil end
+  return ids, shared
 end
 
 -- Adds a ticket as it stands, and the bundle that it is inside.
@@ -208,7 +269,7 @@ local function apply(change)
       redis.call('SADD', key('members', change.within), change.id)
     end
   end
-  register(change.id, change.keys, change.window)
+  register(change)
   if change.from_team ~= '' then dequeue(change.id, change.from_team, change.from_rank) end
   if change.to_team ~= '' then
     enqueue(change.id, change.to_team, change.to_rank, change.due)
@@ -244,7 +305,7 @@ local function write()
     if new.within == '' then
       enqueue(new.id, new.team, new.rank, new.due)
       teams[new.team] = true
-      register(new.id, new.keys, new.window)
+      register(new)
     else
       redis.call('HSET', key('ticket', new.id), 'w', new.within)
       redis.call('SADD', key('members', new.within), new.id)
@@ -265,7 +326,7 @@ local function write()
     redis.call('XADD', key('outbox'), '*', 'e', '[' .. table.concat(events, ',') .. ']', 'a', now)
   end
   local repeated = #creations - #fresh
-  if registered then redis.call('SET', key('registered'), request) end
+  write_keys(request)
   remember(request, repeated .. ' ' .. answer)
   return { 'done', repeated }
 end

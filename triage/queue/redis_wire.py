@@ -53,6 +53,7 @@ def write_args(write: Write) -> list[Any]:
         len(write.events),
         *write.events,
         write.shared,
+        write.words,
         write.window,
         len(write.keys),
         *write.keys,
@@ -73,6 +74,7 @@ def creation_args(creations: Iterable[Created]) -> list[Any]:
                 "due": new.due,
                 "within": new.within,
                 "shared": new.shared,
+                "words": new.words,
                 "window": new.window,
                 "keys": new.keys,
             }
@@ -86,8 +88,8 @@ def find_args(entries: Iterable[Entry]) -> bytes:
     signatures = {entry.ticket_id: entry.bundling.signature for entry in entries if entry.bundling}
     return orjson.dumps(
         [
-            {"id": ticket, "shared": signature.shared, "keys": signature.keys}
-            for ticket, signature in signatures.items()
+            {"id": ticket, "shared": one.shared, "words": one.words, "keys": one.keys}
+            for ticket, one in signatures.items()
         ]
     )
 
