@@ -29,7 +29,7 @@ from triage.memo import Memo
 VERSION: Final = 2
 #: Stands before what names a whole text; tickets hold it, so it changes only with a migration.
 _EXACT: Final = "1e"
-#: Keys a text, at most.
+#: Keys a text, at most; with six or fewer too many copies get a ticket of their own.
 SKETCH: Final = 7
 _MANY: Final = 4
 #: Texts with fewer words only meet when they are equal, and soon.

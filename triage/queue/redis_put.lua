@@ -331,7 +331,7 @@ local function write()
   return { 'done', repeated }
 end
 
--- find: new posts as a JSON list, each its id, how many keys a copy must share, and its keys -------
+-- find: new posts as a JSON list, with what `write` gets of them to find copies by ----------------
 
 local function find()
   local new, met, alike = cjson.decode(take()), {}, {}
