@@ -63,7 +63,6 @@ end
 -- costs little of what they cost alone. A key that is written takes along what it led to before, so
 -- that the newest day that has it tells all.
 local DAY = 86400
-local KEYS_AT_ONCE = 1000 -- so many are passed at once, at most
 local buckets = {} -- what was read, by key; the tickets newest first, each with its words
 
 local function keys_of_day(day) return key('keys', number(day)) end
@@ -74,8 +73,8 @@ local function today() return math.floor(redis.call('TIME')[1] / DAY) end
 local function read_keys(names, day)
   local missing = {}
   if redis.call('HLEN', keys_of_day(day)) == 0 then return names end
-  for from = 1, #names, KEYS_AT_ONCE do
-    local till = math.min(from + KEYS_AT_ONCE - 1, #names)
+  for from = 1, #names, AT_ONCE do
+    local till = math.min(from + AT_ONCE - 1, #names)
     local found = redis.call('HMGET', keys_of_day(day), unpack(names, from, till))
     for i = 1, till - from + 1 do
       local name = names[from + i - 1]
@@ -133,7 +132,7 @@ local function write_keys(request)
   end
   for name in pairs(changed) do
     pairs_of[#pairs_of + 1], pairs_of[#pairs_of + 2] = name, buckets[name]
-    if #pairs_of >= KEYS_AT_ONCE then flush() end
+    if #pairs_of >= AT_ONCE then flush() end
   end
   if #pairs_of > 0 then flush() end
   redis.call('ZADD', key('keydays'), (day + 1) * DAY + longest, number(day))
@@ -272,7 +271,7 @@ local function apply(change)
   register(change)
   if change.from_team ~= '' then dequeue(change.id, change.from_team, change.from_rank) end
   if change.to_team ~= '' then
-    enqueue(change.id, change.to_team, change.to_rank, change.due)
+    enqueue({ { id = change.id, team = change.to_team, rank = change.to_rank, due = change.due } })
     redis.call('SADD', key('teams'), change.to_team)
   end
   if change.resolved ~= '0' then
@@ -298,12 +297,12 @@ local function write()
     return { 'stale', moved, standing(), alike, met }
   end
 
-  local events, teams = {}, {}
+  local events, queued, teams = {}, {}, {}
   for _, new in ipairs(fresh) do
     redis.call('HSET', key('ticket', new.id), 'v', 1, 's', new.s, 'doc', new.doc,
       'seen', new.digest)
     if new.within == '' then
-      enqueue(new.id, new.team, new.rank, new.due)
+      queued[#queued + 1] = new
       teams[new.team] = true
       register(new)
     else
@@ -312,6 +311,7 @@ local function write()
     end
     events[#events + 1] = new.event
   end
+  enqueue(queued)
   for team in pairs(teams) do redis.call('SADD', key('teams'), team) end
   for _, change in ipairs(changes) do
     if change.kind ~= 'check' then
