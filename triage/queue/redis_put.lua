@@ -135,7 +135,7 @@ local function write_keys(request)
     if #pairs_of >= AT_ONCE then flush() end
   end
   if #pairs_of > 0 then flush() end
-  redis.call('ZADD', key('keydays'), (day + 1) * DAY + longest, number(day))
+  redis.call('ZADD', key('keydays'), 'GT', (day + 1) * DAY + longest, number(day))
   redis.call('SET', key('registered'), request)
 end
 
