@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from triage.bundle import Comparison, length, read
+from triage.bundle import ANY_LENGTH, Comparison, length, read
 from triage.queue import Action, Bundling, Entry
 from triage.queue.bundling import (
     CANDIDATES,
@@ -78,7 +78,7 @@ class _Draft:
     #: Under which further keys its copies find it.
     keys: dict[str, None] = field(default_factory=dict)
     shared: int = 1
-    words: int = 0
+    length: str = ANY_LENGTH
     window: int = 0
     #: A copy joined it.
     joined: bool = False
@@ -131,7 +131,7 @@ class _Planner:
                         events=tuple(draft.events),
                         keys=tuple(draft.keys),
                         shared=draft.shared,
-                        words=draft.words,
+                        length=draft.length,
                         window=draft.window,
                     )
                 )
@@ -197,7 +197,7 @@ class _Planner:
         copy = Copy.from_entry(entry, bundling)
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
-        draft.words = length(read(Summary.of(after).variants[0].text))
+        draft.length = length(read(Summary.of(after).variants[0].text))
         draft.keys.update(dict.fromkeys(bundling.signature.keys))
         draft.window = window_of(bundling)
         self._find_by((bundling.signature.exact,), after.id)
@@ -236,7 +236,7 @@ class _Planner:
                 if entry.bundling is not None:
                     draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
                     draft.shared = entry.bundling.signature.shared
-                    draft.words = entry.bundling.signature.words
+                    draft.length = entry.bundling.signature.length
                 draft.window = window_of(entry.bundling)
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)

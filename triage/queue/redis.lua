@@ -14,7 +14,7 @@
 --                               b        what is known of its copies, JSON (queue/summary.py)
 --   members:<id>        set     tickets inside a bundle
 --   keys:<day>          hash    key of a signature (triage/bundle) -> tickets that copies find by
---                               it, newest first, each `<id>/<words of its text>`, spaces between
+--                               it, newest first, each `<id>/<length of its text>`, spaces between
 --   keydays             zset    days that have such keys, score: when no window reaches them, s
 --   registered          string  the last request after which copies find more tickets than before
 --   history:<id>        list    what happened, JSON, oldest first

@@ -39,7 +39,7 @@ local function take_changes()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
       change.history, change.events = take_list(), take_list()
-      change.shared, change.words = tonumber(take()), tonumber(take())
+      change.shared, change.length = tonumber(take()), take()
       change.window, change.keys = tonumber(take()), take_list()
     end
     changes[i] = change
@@ -63,7 +63,7 @@ end
 -- costs little of what they cost alone. A key that is written takes along what it led to before, so
 -- that the newest day that has it tells all.
 local DAY = 86400
-local buckets = {} -- what was read, by key; the tickets newest first, each with its words
+local buckets = {} -- what was read, by key; the tickets newest first, each with its length
 
 local function keys_of_day(day) return key('keys', number(day)) end
 
@@ -107,7 +107,7 @@ local function standing() return redis.call('GET', key('registered')) or '' end
 
 local changed, longest = {}, 0 -- keys to be written, and for how many seconds
 local function register(new)
-  local own, entry = new.id .. '/', new.id .. '/' .. number(new.words)
+  local own, entry = new.id .. '/', new.id .. '/' .. new.length
   if #new.keys > 0 and new.window > longest then longest = new.window end
   for _, name in ipairs(new.keys) do
     local ids, before = entry, buckets[name]
@@ -148,10 +148,14 @@ local function forget_keys()
   end
 end
 
--- Whether two texts can be near by how many words they have (triage/bundle/compare.py); 0: any.
+-- Whether two texts can be near by their lengths (triage/bundle/signature.py and compare.py).
 local ONE_IN = 5
+local ANY_LENGTH = '0/0'
 local function lengths_fit(a, b)
-  return a == 0 or b == 0 or math.abs(a - b) * ONE_IN <= math.max(a, b)
+  if a == ANY_LENGTH or b == ANY_LENGTH then return true end
+  local a_heavy, a_all = string.match(a, '^(%d+)/(%d+)$')
+  local b_heavy, b_all = string.match(b, '^(%d+)/(%d+)$')
+  return math.abs(a_heavy - b_heavy) * ONE_IN <= math.max(a_all, b_all)
 end
 
 -- The tickets that are worth a comparison with a new one, the likeliest first, and how many keys
@@ -170,8 +174,8 @@ local function likely(new)
   local ids, shared = {}, {}
   for _, entry in ipairs(entries) do
     if hits[entry] >= new.shared then
-      local id, words = string.match(entry, '^(.+)/(%d+)$')
-      if hits[entry] >= EQUAL or lengths_fit(new.words, tonumber(words)) then
+      local id, length = string.match(entry, '^([^/]+)/(.+)$')
+      if hits[entry] >= EQUAL or lengths_fit(new.length, length) then
         ids[#ids + 1], shared[id] = id, hits[entry]
       end
     end
