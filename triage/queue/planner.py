@@ -21,6 +21,8 @@ from triage.queue.bundling import (
     EQUAL,
     admit,
     answered_copy,
+    findable,
+    first_text,
     joined,
     left,
     without_text,
@@ -164,7 +166,7 @@ class _Planner:
         words, best = read(entry.post.text), None
         for ticket in candidates:
             lead = self._stored(ticket)
-            found = admit(lead, words, entry, bundling) if lead else None
+            found = admit(lead, words, entry, bundling) if lead and findable(lead) else None
             if found is not None and found.equal:
                 return self._draft(ticket), found
             if found is not None and best is None:
@@ -197,7 +199,7 @@ class _Planner:
         copy = Copy.from_entry(entry, bundling)
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
-        draft.length = length(read(Summary.of(after).variants[0].text))
+        draft.length = length(read(first_text(after)))
         draft.keys.update(dict.fromkeys(bundling.signature.keys))
         draft.window = window_of(bundling)
         self._find_by((bundling.signature.exact,), after.id)
