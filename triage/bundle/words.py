@@ -10,9 +10,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Final
 
 from triage.bundle.data import words as words_of
+from triage.memo import Memo
 
 #: Characters that are read; what comes after them tells no copy from another.
 TEXT_LIMIT: Final = 8_000
@@ -34,6 +36,8 @@ _TOKEN: Final = re.compile(r"\d+(?:[.,:/-]\d+)*(?:[^\W\d_]{1,2}(?!\w))?|[^\W_]+(
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 _TIME: Final = re.compile(r"(\d{1,2})[.:u](\d{2})(?:u|uur)?")
 _THOUSANDS: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?!\d))")
+#: What stands around words.
+_EDGES: Final = ".,:;!?()\"'"
 _APOSTROPHES: Final = str.maketrans("‘’`´ʼ", "'''''")
 _SENTENCE_END: Final = re.compile(r"[.!?:…\n\"“”(]\s*$")
 _CUT: Final = re.compile(r"(?:…|\.\.\.)\s*$")
@@ -41,7 +45,6 @@ _CUT: Final = re.compile(r"(?:…|\.\.\.)\s*$")
 LIGHT: Final = frozenset({"de", "het", "een", "er", "is"})
 #: How far back the end of the sentence before is looked for.
 _BEFORE: Final = 8
-_FIRST_DIACRITIC: Final = "\u00c0"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Words:
     @cached_property
     def cut_off(self) -> bool:
         """Whether the text ends in an ellipsis, as shortened copies do."""
+        if "…" not in self.text and "..." not in self.text:
+            return False
         return _CUT.search(_OFF.sub("", self.text)) is not None
 
     @cached_property
@@ -95,17 +100,22 @@ def read(text: str) -> Words:
     ('brand', 'in', 'de', 'oude', 'kerkstraat', '5')
     """
     shared = _shared(text)
-    return Words(
-        text=text,
-        tokens=tuple(map(_number, _TOKEN.findall(plain(shared)))),
-        question="?" in shared,
-    )
+    # No word reaches over whitespace, so what is between it is cut once.
+    chunks = map(_CHUNKS.__getitem__, shared.split())
+    return Words(text=text, tokens=tuple(chain.from_iterable(chunks)), question="?" in shared)
+
+
+def _cut(chunk: str) -> tuple[str, ...]:
+    word = chunk.strip(_EDGES).lower()
+    if word.isascii() and word.isalpha():  # nearly all of them
+        return (_number(_RUN.sub(r"\1\1", word)),)
+    return tuple(map(_number, _TOKEN.findall(plain(chunk))))
 
 
 def plain(text: str) -> str:
     """Take case, diacritics, curly apostrophes and long runs of a letter off."""
     text = text.translate(_APOSTROPHES).lower()
-    if max(text, default="") >= _FIRST_DIACRITIC:
+    if not text.isascii():
         text = "".join(
             char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)
         )
@@ -136,3 +146,6 @@ def _number(token: str) -> str:
     if match := _TIME.fullmatch(token):
         return f"{int(match[1])}:{match[2]}"
     return _THOUSANDS.sub("", token)
+
+
+_CHUNKS: Final = Memo(_cut, limit=50_000)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
 
+from triage.bundle import ANY_LENGTH
 from triage.queue import Action, Entry, PutResult
 from triage.queue.checks import check_name, check_org
 from triage.queue.document import (
@@ -44,6 +45,8 @@ class Write:
     #: Under which further keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
     shared: int = 1
+    #: The length of its first text, as a signature tells it.
+    length: str = ANY_LENGTH
     window: int = 0
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()
@@ -60,8 +63,6 @@ class Plan:
 
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
-    #: Tickets that were looked at to see where the creations belong.
-    considered: Iterable[str] = ()
     created: int = 0
     edited: int = 0
     repeated: int = 0

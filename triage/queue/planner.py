@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import orjson
 
-from triage.bundle import Comparison, read
+from triage.bundle import ANY_LENGTH, Comparison, length, read
 from triage.queue import Action, Bundling, Entry
 from triage.queue.bundling import (
     CANDIDATES,
+    EQUAL,
     admit,
     answered_copy,
+    findable,
+    first_text,
     joined,
-    keys_of,
     left,
     without_text,
 )
@@ -38,16 +41,34 @@ from triage.queue.document import (
 from triage.queue.merge import Plan, Write, edited, fresh, masked
 from triage.queue.summary import Copy, Summary
 
+_NONE: Final[Mapping[str, int]] = {}
+#: Per new ticket, those that it may be a copy of, and how many keys they share with it.
+Alike = Mapping[str, Mapping[str, int]]
 
-def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
+
+def plan_put(
+    entries: Sequence[Entry], known: Mapping[str, Stored], alike: Alike, *, now: int
+) -> Plan:
     """Decide what a batch does, given the tickets that the store is known to have."""
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.ticket_id, []).append(entry)
-    planner = _Planner(known, now)
+    planner = _Planner(known, alike, now, _repeated_keys(entries))
     for ticket, group in groups.items():
         planner.put(ticket, group)
     return planner.finish()
+
+
+def _repeated_keys(entries: Iterable[Entry]) -> frozenset[str]:
+    """Give the keys that several posts of a batch have: by others they can't find each other."""
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for entry in entries:
+        if entry.bundling is not None:
+            keys = entry.bundling.signature.keys
+            repeated |= seen.intersection(keys)
+            seen.update(keys)
+    return frozenset(repeated)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,24 +82,27 @@ class _Draft:
     #: Under which further keys its copies find it.
     keys: dict[str, None] = field(default_factory=dict)
     shared: int = 1
+    length: str = ANY_LENGTH
     window: int = 0
     #: A copy joined it.
     joined: bool = False
 
 
 class _Planner:
-    def __init__(self, known: Mapping[str, Stored], now: int) -> None:
+    def __init__(
+        self, known: Mapping[str, Stored], alike: Alike, now: int, repeated: frozenset[str]
+    ) -> None:
         self._known = known
+        self._alike = alike
         self._now = now
-        self._plan = Plan(considered=known.keys())
+        self._repeated = repeated
+        self._plan = Plan()
         #: New tickets that nothing has happened to yet.
         self._alone: dict[str, Entry] = {}
         self._made: dict[str, Stored] = {}
         self._drafts: dict[str, _Draft] = {}
-        #: Which tickets are found by a key.
+        #: Which tickets of this batch are found by a key.
         self._leads: dict[str, dict[str, None]] = {}
-        for stored in known.values():
-            self._find_by(keys_of(stored), stored.id)
 
     def put(self, ticket: str, group: Sequence[Entry]) -> None:
         """Bring the posts of one ticket over it, in order."""
@@ -111,6 +135,7 @@ class _Planner:
                         events=tuple(draft.events),
                         keys=tuple(draft.keys),
                         shared=draft.shared,
+                        length=draft.length,
                         window=draft.window,
                     )
                 )
@@ -137,23 +162,38 @@ class _Planner:
 
     def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
         """Find the bundle that a post belongs in: one with an equal text before others."""
+        candidates = self._candidates(entry.ticket_id, bundling)
+        if not candidates:
+            return None
         words, best = read(entry.post.text), None
-        keys = bundling.signature.keys
-        hits = Counter(lead for key in keys for lead in self._leads.get(key, ()))
-        exact = self._leads.get(keys[0], {})
-        likely = [
-            ticket
-            for ticket, count in hits.most_common(CANDIDATES)
-            if count >= bundling.signature.shared
-        ]
-        for ticket in dict.fromkeys((*exact, *likely)):
+        for ticket in candidates:
             lead = self._stored(ticket)
-            found = admit(lead, words, entry, bundling) if lead else None
+            found = admit(lead, words, entry, bundling) if lead and findable(lead) else None
             if found is not None and found.equal:
                 return self._draft(ticket), found
             if found is not None and best is None:
                 best = ticket, found
         return (self._draft(best[0]), best[1]) if best else None
+
+    def _candidates(self, ticket: str, bundling: Bundling) -> Sequence[str]:
+        """Give the tickets worth a comparison: with an equal text, then the likeliest others."""
+        hits = Counter[str]()
+        for found, count in self._alike.get(ticket, _NONE).items():
+            stored = self._known.get(found)
+            hits[(stored.within if stored else "") or found] = count
+        exact, *near = bundling.signature.keys
+        for key in self._repeated.intersection(near):
+            hits.update(tuple(self._leads.get(key, ())))
+        for lead in self._leads.get(exact, ()):
+            hits[lead] += EQUAL
+        if not hits:
+            return ()
+        ranked = hits.most_common()
+        return [
+            found
+            for place, (found, count) in enumerate(ranked)
+            if count >= EQUAL or (place < CANDIDATES and count >= bundling.signature.shared)
+        ]
 
     def _join(self, draft: _Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
         """Bring a copy into a bundle; give the bundle."""
@@ -161,6 +201,7 @@ class _Planner:
         copy = Copy.from_entry(entry, bundling)
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
+        draft.length = length(read(first_text(after)))
         draft.keys.update(dict.fromkeys(bundling.signature.keys))
         draft.window = window_of(bundling)
         self._find_by((bundling.signature.exact,), after.id)
@@ -170,7 +211,7 @@ class _Planner:
         return after
 
     def _find_by(self, keys: Iterable[str], ticket: str) -> None:
-        for key in keys:
+        for key in self._repeated.intersection(keys):
             self._leads.setdefault(key, {})[ticket] = None
 
     # -- tickets on the slow path ----------------------------------------------------------------
@@ -199,6 +240,7 @@ class _Planner:
                 if entry.bundling is not None:
                     draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
                     draft.shared = entry.bundling.signature.shared
+                    draft.length = entry.bundling.signature.length
                 draft.window = window_of(entry.bundling)
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)

@@ -13,8 +13,10 @@
 --                               w        the bundle that it stands inside; then it's in no queue
 --                               b        what is known of its copies, JSON (queue/summary.py)
 --   members:<id>        set     tickets inside a bundle
---   key:<key>           string  tickets that copies find by this key of their signature
---                               (triage/bundle), newest first, spaces between; has a TTL
+--   keys:<day>          hash    key of a signature (triage/bundle) -> tickets that copies find by
+--                               it, newest first, each `<id>/<length of its text>`, spaces between
+--   keydays             zset    days that have such keys, score: when no window reaches them, s
+--   registered          string  the last request after which copies find more tickets than before
 --   history:<id>        list    what happened, JSON, oldest first
 --   queue:<team>        zset    open tickets in order: due, + 1e15 for all but kritiek
 --   depth:<team>:<rank> zset    the same tickets by urgency (0 kritiek .. 3 laag), score: due
@@ -86,12 +88,28 @@ local function probe_common()
   redis.call('ZCARD', key('resolved'))
   redis.call('XLEN', key('outbox'))
   redis.call('HLEN', key('positions'))
+  redis.call('ZCARD', key('keydays'))
 end
 
-local function enqueue(id, team, rank, due)
-  local order = rank == '0' and due or number(tonumber(due) + 1e15)
-  redis.call('ZADD', key('queue', team), order, id)
-  redis.call('ZADD', key('depth', team .. ':' .. rank), due, id)
+-- Puts tickets into their queues, those of a queue at once: a command costs more than a member.
+local AT_ONCE = 1000 -- so many values are passed to a command, at most
+local function enqueue(tickets)
+  local queues = {}
+  local function add(queue, score, id)
+    local members = queues[queue] or {}
+    queues[queue] = members
+    members[#members + 1], members[#members + 2] = number(score), id
+  end
+  for _, ticket in ipairs(tickets) do
+    local rank, due = tonumber(ticket.rank), tonumber(ticket.due)
+    add(key('queue', ticket.team), rank == 0 and due or due + 1e15, ticket.id)
+    add(key('depth', ticket.team .. ':' .. rank), due, ticket.id)
+  end
+  for queue, members in pairs(queues) do
+    for from = 1, #members, AT_ONCE do
+      redis.call('ZADD', queue, unpack(members, from, math.min(from + AT_ONCE - 1, #members)))
+    end
+  end
 end
 
 local function dequeue(id, team, rank)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
 from triage.queue import Action, Entry
-from triage.queue.document import Created, Stored, event_data, event_id, from_state
+from triage.queue.document import (
+    Created,
+    Stored,
+    event_data,
+    event_id,
+    from_state,
+    window_of,
+)
 from triage.queue.merge import Write
 from triage.queue.summary import Summary
 
@@ -52,26 +60,72 @@ def write_args(write: Write) -> list[Any]:
         len(write.events),
         *write.events,
         write.shared,
+        write.length,
         write.window,
         len(write.keys),
         *write.keys,
     ]
 
 
-def creation_args(new: Created) -> list[Any]:
-    """Lay out a new ticket for ``write``."""
-    *fields, within, keys, shared, window = new
-    return [*fields, within, shared, window, len(keys), *keys]
-
-
-def find_args(entries: Iterable[Entry]) -> list[Any]:
-    """Lay out posts for ``find``."""
+def creation_args(creations: Iterable[Created]) -> list[Any]:
+    """Lay out new tickets for ``write``; few arguments, as each costs more than what is in it."""
+    rows: list[Any] = []
     args: list[Any] = []
-    for entry in entries:
-        signature = entry.bundling.signature if entry.bundling else None
-        keys = signature.keys if signature else ()
-        args += (entry.ticket_id, signature.shared if signature else 1, len(keys), *keys)
-    return args
+    for new in creations:
+        rows.append(
+            {
+                "id": new.id,
+                "digest": new.digest,
+                "team": new.team,
+                "rank": new.rank,
+                "due": new.due,
+                "within": new.within,
+                "shared": new.shared,
+                "length": new.length,
+                "window": new.window,
+                "keys": new.keys,
+            }
+        )
+        args += (new.state, new.doc, new.event)
+    return [orjson.dumps(rows), *args]
+
+
+def find_args(entries: Iterable[Entry]) -> bytes:
+    """Lay out the posts of a batch that may be bundled, for ``find``."""
+    bundlings = {entry.ticket_id: entry.bundling for entry in entries if entry.bundling}
+    return orjson.dumps(
+        [
+            {
+                "id": ticket,
+                "shared": one.signature.shared,
+                "length": one.signature.length,
+                "window": window_of(one),
+                "keys": one.signature.keys,
+            }
+            for ticket, one in bundlings.items()
+        ]
+    )
+
+
+@dataclass(slots=True)
+class Found:
+    """What new posts of a batch may be copies of."""
+
+    #: How things stood when we looked; empty: we did not.
+    mark: bytes = b""
+    #: Per new ticket, the tickets that share keys with it, and how many.
+    alike: dict[str, dict[str, int]] = field(default_factory=dict)
+    known: dict[str, Stored] = field(default_factory=dict)
+
+    def update(
+        self, mark: bytes, alike: Iterable[Sequence[Any]], met: Iterable[Sequence[Any]]
+    ) -> None:
+        """Add what a reply tells."""
+        self.mark = mark
+        for ticket, *hits in alike:
+            pairs = zip(hits[::2], hits[1::2], strict=True)
+            self.alike[ticket.decode()] = {name.decode(): count for name, count in pairs}
+        self.known.update((ticket.id, ticket) for ticket in tickets_of(met))
 
 
 def _is_queued(stored: Stored) -> bool:
