@@ -127,7 +127,8 @@ class Pipeline:
         """Give one entry a post, in order, each with what the language step saw."""
         if not batch:
             return []
-        readings, assessments = self._assess_each([received.post for received in batch])
+        posts = [received.post for received in batch]
+        readings, assessments = self._assess_each(posts)
         start = time.perf_counter()
         judged = zip(batch, readings, assessments, self._signatures(posts), strict=True)
         entries = [(self._entry(*one), one[1]) for one in judged]

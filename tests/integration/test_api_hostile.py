@@ -19,6 +19,7 @@ from tests.plugins.api_server import ApiServer, json_file
 from tests.plugins.programs import wait_until
 from triage.access.open import open_access
 from triage.cli.web import web_config
+from triage.lane import Look
 from triage.log.open import open_log
 from triage.metrics import Metrics
 from triage.queue.open import open_queue
@@ -214,6 +215,7 @@ def inside(tmp_path: Path) -> Iterator[tuple[ApiServer, Hub]]:
             access=stack.enter_context(open_access(url)),
             profiles={made.org: made.profile},
             metrics=Metrics(),
+            look=Look(),
         )
         program = web_server.make_server(app)
         listener = socket.create_server(("127.0.0.1", 0))
