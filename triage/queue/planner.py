@@ -1,4 +1,4 @@
-"""What a ``put`` does: create, bundle, edit, mask, or nothing. Pure; both backends run it.
+"""What a ``put`` does: create, bundle, answer, edit, mask, or nothing. Pure; both backends run it.
 
 The fast path is a post that the store has not met and that no ticket looks like: the store only
 checks that both are so. Everything else is decided here on the tickets as read, and written only
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import orjson
 
@@ -30,11 +32,17 @@ from triage.queue.document import (
     event_data,
     event_id,
     from_ms,
+    history_item,
     is_deleted,
     window_of,
 )
 from triage.queue.merge import Plan, Write, edited, fresh, masked
+from triage.queue.replies import author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
+from triage.ticket import Urgency
+
+#: How far up the ticket in a queue is looked for: one moves into another while we decide.
+_DEPTH: Final = 4
 
 
 def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
@@ -45,7 +53,10 @@ def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int)
     planner = _Planner(known, now)
     for ticket, group in groups.items():
         planner.put(ticket, group)
-    return planner.finish()
+    plan = planner.finish()
+    answered = {one.reply.to for group in groups.values() for one in group if one.reply}
+    plan.answered = answered - known.keys()
+    return plan
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +73,17 @@ class _Draft:
     window: int = 0
     #: A copy joined it.
     joined: bool = False
+    #: What its history gets; where that is rewritten it's in there.
+    appended: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Thread:
+    """The ticket that a reply is about."""
+
+    lead: Stored
+    #: Who wrote its post, and who wrote the post that the reply answers.
+    writers: AbstractSet[str]
 
 
 class _Planner:
@@ -73,6 +95,8 @@ class _Planner:
         self._alone: dict[str, Entry] = {}
         self._made: dict[str, Stored] = {}
         self._drafts: dict[str, _Draft] = {}
+        #: New tickets that joined another one, by which, and who wrote their posts.
+        self._inside: dict[str, tuple[str, str]] = {}
         #: Which tickets are found by a key.
         self._leads: dict[str, dict[str, None]] = {}
         for stored in known.values():
@@ -106,6 +130,7 @@ class _Planner:
                         before=draft.before,
                         after=draft.now if changed else None,
                         rewritten=draft.rewritten,
+                        appended=() if draft.rewritten else tuple(draft.appended),
                         events=tuple(draft.events),
                         keys=tuple(draft.keys),
                         shared=draft.shared,
@@ -117,21 +142,31 @@ class _Planner:
     # -- new posts -------------------------------------------------------------------------------
 
     def _create(self, entry: Entry) -> None:
-        bundling = entry.bundling
-        if bundling is None:
+        thread, bundling = self._thread(entry), entry.bundling
+        if thread and is_by(entry, thread.writers):
+            self._answer(thread.lead, entry)
+        elif bundling and (found := self._lead_for(entry, bundling)):
+            self._copy(self._join(*found, entry, bundling), entry)
+        elif thread and is_about(thread.lead, entry):
+            self._answer(thread.lead, entry)
+        else:
             self._alone[entry.ticket_id] = entry
-            return
-        found = self._lead_for(entry, bundling)
-        if found is None:
-            self._alone[entry.ticket_id] = entry
-            self._find_by(bundling.signature.keys, entry.ticket_id)
-            return
-        lead = self._join(*found, entry, bundling)
-        member = create(entry, from_ms(self._now), lead=lead)
-        self._plan.creations.append(member)
+            if bundling:
+                self._find_by(bundling.signature.keys, entry.ticket_id)
+            if thread and entry.assessment.urgency is Urgency.KRITIEK:
+                self._tell(thread.lead, entry, beside=True)
+
+    def _copy(self, lead: Stored, entry: Entry) -> None:
+        self._create_inside(lead, entry, reply=False)
         self._plan.joined += 1
         if lead.resolved:
             self._drafts[lead.id].events.append(answered_copy(self._first(entry), lead, self._now))
+
+    def _create_inside(self, lead: Stored, entry: Entry, *, reply: bool) -> None:
+        new = create(entry, from_ms(self._now), lead=lead, reply=reply)
+        self._plan.creations.append(new)
+        author = entry.post.author.id if entry.post.author else ""
+        self._inside[entry.ticket_id] = lead.id, author
 
     def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
         """Find the bundle that a post belongs in: one with an equal text before others."""
@@ -166,6 +201,56 @@ class _Planner:
             self._plan.raised += 1
             self._note(draft, Action.RAISED, entry)
         return after
+
+    # -- replies ---------------------------------------------------------------------------------
+
+    def _thread(self, entry: Entry) -> _Thread | None:
+        """Find the ticket that a reply is about, and who may go on in it about anything."""
+        if entry.reply is None:
+            return None
+        lead_id, author = self._inside.get(entry.reply.to, ("", ""))
+        answered = self._stored(lead_id or entry.reply.to)
+        if answered is None or answered.gone:
+            return None
+        lead = self._outermost(answered)
+        if lead is None or lead.gone or lead.id == entry.ticket_id or not has_room(lead):
+            return None
+        writers = {author, author_of(answered.doc), author_of(lead.doc)} - {""}
+        return _Thread(lead=lead, writers=writers)
+
+    def _outermost(self, stored: Stored) -> Stored | None:
+        """Give the ticket in a queue that another one is inside of; None: it was not read."""
+        found: Stored | None = stored
+        for _ in range(_DEPTH):
+            if found is None or not found.within:
+                return found
+            found = self._stored(found.within)
+        return None
+
+    def _answer(self, lead: Stored, entry: Entry) -> None:
+        after = self._reply(lead, entry)
+        self._create_inside(after, entry, reply=True)
+        self._plan.replied += 1
+
+    def _reply(self, lead: Stored, entry: Entry) -> Stored:
+        """Bring a reply into a ticket; give the ticket."""
+        draft = self._draft(lead.id)
+        draft.now, raised = replied(lead, entry, self._now)
+        self._plan.raised += raised
+        self._tell(draft.now, entry, reopened=bool(lead.resolved and not draft.now.resolved))
+        return draft.now
+
+    def _tell(
+        self, lead: Stored, entry: Entry, *, reopened: bool = False, beside: bool = False
+    ) -> None:
+        """Let who has a ticket know of a reply; one that stands ``beside`` it changes nothing."""
+        draft = self._draft(lead.id)
+        other = entry.ticket_id if beside else None
+        item = history_item(self._now, Action.REPLIED, "", beside=other)
+        version = lead.version + 1 if beside else lead.version
+        draft.now = replace(lead, version=version, history=(*lead.history, item))
+        draft.appended.append(item)
+        self._note(draft, Action.REPLIED, entry, **({"reopened": True} if reopened else {}))
 
     def _find_by(self, keys: Iterable[str], ticket: str) -> None:
         for key in keys:
@@ -202,13 +287,16 @@ class _Planner:
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]
 
-    def _note(self, draft: _Draft, action: Action, entry: Entry) -> None:
+    def _note(self, draft: _Draft, action: Action, entry: Entry, **more: bool) -> None:
         assert draft.now is not None
         turn = () if action is Action.CREATED else (str(draft.now.revision),)
-        if action is Action.RAISED:
+        if action in (Action.RAISED, Action.REPLIED):
             turn = (entry.ticket_id,)
         identity = event_id(draft.now.id, action, entry.post.id, entry.post.digest, *turn)
-        draft.events.append(orjson.dumps(event_data(draft.now, action, self._now, identity)))
+        said = event_data(draft.now, action, self._now, identity) | more
+        if draft.now.within:
+            said["bundle"] = draft.now.within
+        draft.events.append(orjson.dumps(said))
 
     def _fold(self, ticket: str, group: Sequence[Entry]) -> None:
         draft, plan = self._draft(ticket), self._plan
@@ -245,9 +333,9 @@ class _Planner:
             if self._stored(stored.within):
                 lead = self._draft(stored.within)
                 assert lead.now is not None
-                lead.now = without_text(lead.now, stored.doc)
+                lead.now = without_text(lead.now, stored)
             return gone
-        return without_text(gone, stored.doc)
+        return without_text(gone, stored)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""
@@ -255,15 +343,31 @@ class _Planner:
         if not stored.within:
             return after
         lead = self._stored(stored.within)
-        alone = replace(after, within="", team=entry.route.team, bundle=None)
+        alone = replace(after, within="", reply=False, team=entry.route.team, bundle=None)
         if lead is None or lead.gone:
             return alone
         draft = self._draft(lead.id)
         draft.now = left(lead, stored)
-        found = None
-        if entry.bundling is not None:
-            found = admit(draft.now, read(entry.post.text), entry, entry.bundling)
-        if found is None or entry.bundling is None:
-            return alone
+        stays = self._answers_still if stored.reply else self._copies_still
+        return after if stays(draft, entry) else alone
+
+    def _answers_still(self, draft: _Draft, entry: Entry) -> bool:
+        """Bring an edited reply into its thread again, where it may still join."""
+        assert draft.now is not None
+        thread = self._thread(entry)
+        if thread is None or thread.lead.id != draft.now.id:
+            return False
+        if not is_by(entry, thread.writers) and not is_about(thread.lead, entry):
+            return False
+        self._reply(thread.lead, entry)
+        return True
+
+    def _copies_still(self, draft: _Draft, entry: Entry) -> bool:
+        """Bring an edited copy into its bundle again, where it still says the same."""
+        if draft.now is None or entry.bundling is None:
+            return False
+        found = admit(draft.now, read(entry.post.text), entry, entry.bundling)
+        if found is None:
+            return False
         self._join(draft, found, entry, entry.bundling)
-        return after
+        return True

@@ -117,7 +117,7 @@ class RedisQueue(Desk):
 
     def _find(self, org: str, entries: Sequence[Entry]) -> dict[str, Stored]:
         """Read what the posts of a batch have to do with; needless where none may be bundled."""
-        if not any(entry.bundling for entry in entries):
+        if not any(entry.bundling or entry.reply for entry in entries):
             return {}
         found = self._redis.run(prefix_of(org), "find", *find_args(entries))
         return {ticket.id: ticket for ticket in tickets_of(found)}
@@ -170,7 +170,8 @@ class RedisQueue(Desk):
         for write in writes:
             args += write_args(write)
         considered = list(plan.considered)
-        args += (len(considered), *considered)
+        answered = list(plan.answered)
+        args += (len(considered), *considered, len(answered), *answered)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------
@@ -194,11 +195,17 @@ class RedisQueue(Desk):
         return [to_ticket(stored, now=to_ms(now)) for stored in tickets_of(raw)]
 
     def members(
-        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+        self,
+        ticket: str,
+        *,
+        now: datetime,
+        limit: int = 100,
+        offset: int = 0,
+        replies: bool | None = None,
     ) -> Sequence[Ticket]:
-        """Give the tickets inside a bundle (without history), ordered by id."""
+        """Give the tickets inside one (without history): copies by id, then replies by time."""
         check_ticket(ticket)
-        return shown_members(self._whole(ticket), to_ms(now), limit, offset)
+        return shown_members(self._whole(ticket), to_ms(now), limit, offset, replies=replies)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str

@@ -1,6 +1,7 @@
 -- What a put reads and writes; goes on from redis.lua.
 
--- write: request, answer, at, advances, creations, changes, tickets considered --------------------
+-- write: request, answer, at, advances, creations, changes, tickets considered, and those that
+-- replies are about and that the caller does not know ---------------------------------------------
 
 local function take_advances()
   local advances = {}
@@ -129,6 +130,16 @@ local function add_met(met, id)
   if (ticket[10] or '') ~= '' then met[#met + 1] = read(ticket[10], true) end
 end
 
+-- Adds tickets that replies are about, where there are such.
+local function add_answered(ids, considered, met)
+  for _, id in ipairs(ids) do
+    if not considered[id] and redis.call('EXISTS', key('ticket', id)) == 1 then
+      considered[id] = true
+      add_met(met, id)
+    end
+  end
+end
+
 -- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them.
 local function compare(creations, changes, considered)
   local fresh, met = {}, {}
@@ -205,9 +216,11 @@ local function write()
   local advances, creations, changes = take_advances(), take_creations(), take_changes()
   local considered = {}
   for _, id in ipairs(take_list()) do considered[id] = true end
+  local answers = take_list()
   probe_common()
   local moved = moved_positions(advances)
   local fresh, met = compare(creations, changes, considered)
+  add_answered(answers, considered, met)
   if #moved > 0 or #met > 0 then return { 'stale', moved, met } end
 
   local events, teams = {}, {}
@@ -242,10 +255,12 @@ local function write()
   return { 'done', repeated }
 end
 
--- find: per post its ticket, how many keys a copy must share, and its keys ------------------------
+-- find: tickets that replies are about; per post its ticket, how many keys a copy must share, and
+-- its keys ----------------------------------------------------------------------------------------
 
 local function find()
   local considered, met = {}, {}
+  add_answered(take_list(), considered, met)
   while ARGV[at + 1] do
     local new = { id = take(), shared = take(), keys = take_list() }
     if redis.call('EXISTS', key('ticket', new.id)) == 1 then

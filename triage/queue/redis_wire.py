@@ -65,8 +65,10 @@ def creation_args(new: Created) -> list[Any]:
 
 
 def find_args(entries: Iterable[Entry]) -> list[Any]:
-    """Lay out posts for ``find``."""
-    args: list[Any] = []
+    """Lay out posts for ``find``, after the tickets that some of them answer."""
+    entries = list(entries)
+    answered = {entry.reply.to for entry in entries if entry.reply}
+    args: list[Any] = [len(answered), *answered]
     for entry in entries:
         signature = entry.bundling.signature if entry.bundling else None
         keys = signature.keys if signature else ()

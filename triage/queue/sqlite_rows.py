@@ -86,8 +86,9 @@ def shown_ticket(db: Connection, ticket: str, at: int) -> Ticket:
 
 
 def known_tickets(db: Connection, org: str, entries: Sequence[Entry], at: int) -> dict[str, Stored]:
-    """Read the tickets that posts have already, and those that they may be copies of."""
+    """Read the tickets that posts have already, may be copies of, or answer."""
     wanted = {entry.ticket_id for entry in entries}
+    wanted.update(entry.reply.to for entry in entries if entry.reply)
     signatures = [entry.bundling.signature for entry in entries if entry.bundling]
     keys = orjson.dumps(list({key for signature in signatures for key in signature.keys}))
     rows = db.execute(SQL["found_by"], (org, at, keys.decode())) if signatures else ()
