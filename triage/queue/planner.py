@@ -250,7 +250,9 @@ class _Planner:
         version = lead.version + 1 if beside else lead.version
         draft.now = replace(lead, version=version, history=(*lead.history, item))
         draft.appended.append(item)
-        self._note(draft, Action.REPLIED, entry, **({"reopened": True} if reopened else {}))
+        kinds = {"reopened": reopened, "beside": beside}
+        more = {name: True for name, so in kinds.items() if so}
+        self._note(draft, Action.REPLIED, entry, **more)
 
     def _find_by(self, keys: Iterable[str], ticket: str) -> None:
         for key in keys:

@@ -11,6 +11,7 @@ import { clocks, listen } from "./live.js";
 import * as menus from "./menu.js";
 import { bus, resume } from "./net.js";
 import { Pane } from "./pane.js";
+import { Regroup } from "./regroup.js";
 
 function common() {
   alarm();
@@ -33,6 +34,7 @@ function board() {
 function reader(list) {
   const pane = new Pane($("reader"));
   const actions = new Actions(pane, list);
+  const regroup = new Regroup(pane, list, actions);
   const box = $("reader");
   box.addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -59,7 +61,7 @@ function reader(list) {
       $("reply").focus();
     }
   });
-  return { pane, actions };
+  return { pane, actions, regroup };
 }
 
 function chosen(menu, pane, actions) {
@@ -79,10 +81,10 @@ async function copy() {
 
 function queue() {
   const list = new List($("list"));
-  const { pane, actions } = reader(list);
+  const { pane, actions, regroup } = reader(list);
   const bulk = new Bulk(list, actions);
   filters(list, pane);
-  keys({ list, pane, actions, bulk });
+  keys({ list, pane, actions, bulk, regroup });
   const open = async (id) => {
     const hash = `#${id}`;
     if (location.hash !== hash) history[matchMedia("(max-width: 56rem)").matches ? "pushState" : "replaceState"]({ ticket: id }, "", hash);
