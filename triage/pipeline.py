@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from triage.bundle import sign
+from triage.bundle import Signature, sign, sign_all
 from triage.classify import Classifier, Explanation
 from triage.classify.safety import check as safety_check
 from triage.errors import InvalidPost
@@ -137,10 +137,8 @@ class Pipeline:
             readings = [reading for reading, _ in pairs]
             assessments = [assessment for _, assessment in pairs]
         start = time.perf_counter()
-        entries = [
-            (self._entry(received, reading, assessment), reading)
-            for received, reading, assessment in zip(batch, readings, assessments, strict=True)
-        ]
+        judged = zip(batch, readings, assessments, self._signatures(posts), strict=True)
+        entries = [(self._entry(*one), one[1]) for one in judged]
         self._observe("route", time.perf_counter() - start)
         if self._watch is not None:
             self._watch(entries, batch[-1].received_at)
@@ -161,7 +159,9 @@ class Pipeline:
     def give_up(self, received: Received, reason: str) -> Entry:
         """Send a post to the fallback team unread, but for the safety rules."""
         self.failures += 1
-        return self._entry(received, Reading(tokens=()), unknown(received.post, reason))
+        (signature,) = self._signatures([received.post])
+        reading = Reading(tokens=())
+        return self._entry(received, reading, unknown(received.post, reason), signature)
 
     def _assess(self, posts: Sequence[Post]) -> tuple[list[Reading], list[Assessment]]:
         start = time.perf_counter()
@@ -182,7 +182,29 @@ class Pipeline:
             return Reading(tokens=()), unknown(post, f"beoordelen mislukt: {reason}")
         return readings[0], assessments[0]
 
-    def _entry(self, received: Received, reading: Reading, assessment: Assessment) -> Entry:
+    def _signatures(self, posts: Sequence[Post]) -> list[Signature | None]:
+        """Give by what each post finds its copies; what can't be signed stands alone."""
+        if not any(profile.bundles.hours for profile in self._profiles.values()):
+            return [None] * len(posts)
+        try:
+            return sign_all([post.text for post in posts])
+        except Exception:  # noqa: BLE001 - one of them; the others have their copies
+            return [self._sign_alone(post) for post in posts]
+
+    def _sign_alone(self, post: Post) -> Signature | None:
+        try:
+            return sign(post.text)
+        except Exception as error:  # noqa: BLE001 - a human sees it all the same
+            _log.error("signing_failed", error=type(error).__name__)
+            return None
+
+    def _entry(
+        self,
+        received: Received,
+        reading: Reading,
+        assessment: Assessment,
+        signature: Signature | None,
+    ) -> Entry:
         post = received.post
         org = self.org_of(post)
         profile = self._profiles[org]
@@ -190,7 +212,7 @@ class Pipeline:
         route = profile.route(post, assessment, lang=reading.lang, received_at=received.received_at)
         return Entry(
             ticket_id=ticket_id(org, post.id),
-            bundling=self._bundling(self._profiles[org], post),
+            bundling=_bundling(profile, post, signature),
             reply=reply_of(post, org, profile.bundles) if post.in_reply_to else None,
             post=post,
             assessment=assessment,
@@ -201,24 +223,18 @@ class Pipeline:
             places=places_of(post, reading) if reading.entities else (),
         )
 
-    def _bundling(self, profile: Profile, post: Post) -> Bundling | None:
-        """Say how a post may meet its copies; what can't be signed stands alone."""
-        bundles = profile.bundles
-        if not bundles.hours:
-            return None
-        try:
-            signature = sign(post.text)
-        except Exception as error:  # noqa: BLE001 - a human sees it all the same
-            _log.error("signing_failed", error=type(error).__name__)
-            return None
-        if signature is None:
-            return None
-        return Bundling(
-            signature=signature,
-            window=bundles.hours * 3600,
-            answer_copies=bundles.answer_copies,
-            key_figure=profile.is_key_figure(post),
-        )
+
+def _bundling(profile: Profile, post: Post, signature: Signature | None) -> Bundling | None:
+    """Say how a post may meet its copies; None: it stands alone."""
+    bundles = profile.bundles
+    if signature is None or not bundles.hours:
+        return None
+    return Bundling(
+        signature=signature,
+        window=bundles.hours * 3600,
+        answer_copies=bundles.answer_copies,
+        key_figure=profile.is_key_figure(post),
+    )
 
 
 def reply_of(post: Post, org: str, bundles: Bundles) -> Reply | None:

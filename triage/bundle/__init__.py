@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from triage.bundle.compare import Comparison, compare, conflict
-from triage.bundle.signature import Signature, sign
+from triage.bundle.signature import Signature, exact, length, sign, sign_all
 from triage.bundle.words import Words, read
 
-__all__ = ["Comparison", "Signature", "Words", "compare", "conflict", "read", "sign"]
+__all__ = [
+    "Comparison",
+    "Signature",
+    "Words",
+    "compare",
+    "conflict",
+    "exact",
+    "length",
+    "read",
+    "sign",
+    "sign_all",
+]

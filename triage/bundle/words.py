@@ -10,9 +10,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Final
 
 from triage.bundle.data import words as words_of
+from triage.bundle.memo import Memo
 
 #: Characters that are read; what comes after them tells no copy from another.
 TEXT_LIMIT: Final = 8_000
@@ -41,7 +43,6 @@ _CUT: Final = re.compile(r"(?:…|\.\.\.)\s*$")
 LIGHT: Final = frozenset({"de", "het", "een", "er", "is"})
 #: How far back the end of the sentence before is looked for.
 _BEFORE: Final = 8
-_FIRST_DIACRITIC: Final = "\u00c0"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Words:
     @cached_property
     def cut_off(self) -> bool:
         """Whether the text ends in an ellipsis, as shortened copies do."""
+        if "…" not in self.text and "..." not in self.text:
+            return False
         return _CUT.search(_OFF.sub("", self.text)) is not None
 
     @cached_property
@@ -95,17 +98,19 @@ def read(text: str) -> Words:
     ('brand', 'in', 'de', 'oude', 'kerkstraat', '5')
     """
     shared = _shared(text)
-    return Words(
-        text=text,
-        tokens=tuple(map(_number, _TOKEN.findall(plain(shared)))),
-        question="?" in shared,
-    )
+    # No word reaches over whitespace, so what is between it is cut once.
+    chunks = map(_CHUNKS.__getitem__, shared.split())
+    return Words(text=text, tokens=tuple(chain.from_iterable(chunks)), question="?" in shared)
+
+
+def _cut(chunk: str) -> tuple[str, ...]:
+    return tuple(map(_number, _TOKEN.findall(plain(chunk))))
 
 
 def plain(text: str) -> str:
     """Take case, diacritics, curly apostrophes and long runs of a letter off."""
     text = text.translate(_APOSTROPHES).lower()
-    if max(text, default="") >= _FIRST_DIACRITIC:
+    if not text.isascii():
         text = "".join(
             char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)
         )
@@ -136,3 +141,6 @@ def _number(token: str) -> str:
     if match := _TIME.fullmatch(token):
         return f"{int(match[1])}:{match[2]}"
     return _THOUSANDS.sub("", token)
+
+
+_CHUNKS: Final = Memo(_cut, limit=50_000)

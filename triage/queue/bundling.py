@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from triage.bundle import Comparison, Words, compare, conflict, read, sign
+from triage.bundle import Comparison, Words, compare, conflict, read
 from triage.queue import Action, Bundling, Entry
 from triage.queue.document import (
     MASK,
@@ -20,6 +20,7 @@ from triage.queue.document import (
     before_of,
     event_data,
     event_id,
+    text_of,
     to_ms,
     window_of,
     without_expired_lease,
@@ -32,21 +33,10 @@ BY_BUNDLE: Final = "bundel"
 #: The most tickets that a post is compared with, those that share most keys first, but for
 #: those with an equal text.
 CANDIDATES: Final = 4
+#: What a key that names the whole text counts for, beside the others.
+EQUAL: Final = 1000
 #: The most posts in a bundle; the next copy begins another one.
 MEMBER_LIMIT: Final = 5_000
-
-
-def keys_of(stored: Stored) -> tuple[str, ...]:
-    """Give the keys by which a ticket is found among those that were read; none: it isn't."""
-    if stored.gone or stored.within:
-        return ()
-    summary = Summary.of(stored)
-    if summary.apart or summary.variants[0].text == MASK:
-        return ()
-    head, *rest = summary.variants
-    signature = sign(head.text)
-    own = signature.keys if signature else ()
-    return tuple(dict.fromkeys((*own, *(variant.exact for variant in rest))))
 
 
 def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Comparison | None:
@@ -55,17 +45,33 @@ def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Compa
     A critical copy that says something more stands beside a bundle that is not, and one that adds
     facts also beside one that is: what is new in it must be seen.
     """
+    found = _compared(lead, words, bundling.signature.exact)
+    if found is None or not found.same:
+        return None
+    # Most candidates are no copies: what is summed up here is not needed for them.
     summary = Summary.of(lead)
     if summary.posts >= MEMBER_LIMIT or not _in_time(summary, entry, bundling):
         return None
-    if summary.has(bundling.signature.exact):
+    if found.equal:
         return Comparison(same=True, equal=True)
-    found = compare(read(summary.variants[0].text), words)
-    if not found.same or conflict(summary.adds, found.adds):
+    if conflict(summary.adds, found.adds):
         return None
     critical = found.news and entry.assessment.urgency is Urgency.KRITIEK
     news = lead.urgency is not Urgency.KRITIEK or found.adds.keys() & {"getal", "naam"}
     return None if lead.resolved or (critical and news) else found
+
+
+def _compared(lead: Stored, words: Words, exact: str) -> Comparison | None:
+    """Compare a text with a bundle's first one, or any that is equal; None: no copies join it."""
+    bundle = lead.bundle
+    if lead.gone or lead.within or (bundle and bundle.apart):
+        return None
+    text = bundle.variants[0].text if bundle else text_of(lead.doc)
+    if text == MASK:
+        return None
+    if bundle and bundle.has(exact):
+        return Comparison(same=True, equal=True)
+    return compare(read(text), words)
 
 
 def _in_time(summary: Summary, entry: Entry, bundling: Bundling) -> bool:

@@ -146,6 +146,7 @@ class Created(NamedTuple):
     keys: tuple[str, ...] = ()
     #: How many of them a ticket must share that it may be a copy of.
     shared: int = 1
+    words: int = 0
     window: int = 0
 
 
@@ -197,6 +198,7 @@ def create(
         within=lead.id if lead else "",
         keys=entry.bundling.signature.keys if entry.bundling and not lead else (),
         shared=entry.bundling.signature.shared if entry.bundling else 1,
+        words=entry.bundling.signature.words if entry.bundling else 0,
         window=window_of(entry.bundling),
     )
 

@@ -48,6 +48,8 @@ class Write:
     #: Under which further keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
     shared: int = 1
+    #: How many words its first text has; 0: any.
+    words: int = 0
     window: int = 0
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()
@@ -64,8 +66,6 @@ class Plan:
 
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
-    #: Tickets that were looked at to see where the creations belong.
-    considered: Iterable[str] = ()
     #: Tickets that replies are about and that the store is not known to have.
     answered: Iterable[str] = ()
     created: int = 0

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import orjson
 
-from triage.bundle import Comparison, read
+from triage.bundle import Comparison, length, read
 from triage.queue import Action, Bundling, Entry
 from triage.queue.bundling import (
     CANDIDATES,
+    EQUAL,
     admit,
     answered_copy,
     joined,
-    keys_of,
     left,
     without_text,
 )
@@ -36,21 +35,28 @@ from triage.queue.document import (
     is_deleted,
     window_of,
 )
-from triage.queue.merge import Plan, Write, edited, fresh, masked
-from triage.queue.replies import author_of, has_room, is_about, is_by, replied
+from triage.queue.draft import Draft
+from triage.queue.merge import Plan, edited, fresh, masked
+from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
 from triage.ticket import Urgency
 
 #: How far up the ticket in a queue is looked for: one moves into another while we decide.
 _DEPTH: Final = 4
 
+_NONE: Final[Mapping[str, int]] = {}
+#: Per new ticket, those that it may be a copy of, and how many keys they share with it.
+Alike = Mapping[str, Mapping[str, int]]
 
-def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int) -> Plan:
+
+def plan_put(
+    entries: Sequence[Entry], known: Mapping[str, Stored], alike: Alike, *, now: int
+) -> Plan:
     """Decide what a batch does, given the tickets that the store is known to have."""
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.ticket_id, []).append(entry)
-    planner = _Planner(known, now)
+    planner = _Planner(known, alike, now, _repeated_keys(entries))
     for ticket, group in groups.items():
         planner.put(ticket, group)
     plan = planner.finish()
@@ -59,48 +65,35 @@ def plan_put(entries: Iterable[Entry], known: Mapping[str, Stored], *, now: int)
     return plan
 
 
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A ticket that is written otherwise than on the fast path."""
-
-    before: Stored | None
-    now: Stored | None
-    rewritten: bool = False
-    events: list[bytes] = field(default_factory=list)
-    #: Under which further keys its copies find it.
-    keys: dict[str, None] = field(default_factory=dict)
-    shared: int = 1
-    window: int = 0
-    #: A copy joined it.
-    joined: bool = False
-    #: What its history gets; where that is rewritten it's in there.
-    appended: list[bytes] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Thread:
-    """The ticket that a reply is about."""
-
-    lead: Stored
-    #: Who wrote its post, and who wrote the post that the reply answers.
-    writers: AbstractSet[str]
+def _repeated_keys(entries: Iterable[Entry]) -> frozenset[str]:
+    """Give the keys that several posts of a batch have: by others they can't find each other."""
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for entry in entries:
+        if entry.bundling is not None:
+            keys = entry.bundling.signature.keys
+            repeated |= seen.intersection(keys)
+            seen.update(keys)
+    return frozenset(repeated)
 
 
 class _Planner:
-    def __init__(self, known: Mapping[str, Stored], now: int) -> None:
+    def __init__(
+        self, known: Mapping[str, Stored], alike: Alike, now: int, repeated: frozenset[str]
+    ) -> None:
         self._known = known
+        self._alike = alike
         self._now = now
-        self._plan = Plan(considered=known.keys())
+        self._repeated = repeated
+        self._plan = Plan()
         #: New tickets that nothing has happened to yet.
         self._alone: dict[str, Entry] = {}
         self._made: dict[str, Stored] = {}
-        self._drafts: dict[str, _Draft] = {}
+        self._drafts: dict[str, Draft] = {}
         #: New tickets that joined another one, by which, and who wrote their posts.
         self._inside: dict[str, tuple[str, str]] = {}
-        #: Which tickets are found by a key.
+        #: Which tickets of this batch are found by a key.
         self._leads: dict[str, dict[str, None]] = {}
-        for stored in known.values():
-            self._find_by(keys_of(stored), stored.id)
 
     def put(self, ticket: str, group: Sequence[Entry]) -> None:
         """Bring the posts of one ticket over it, in order."""
@@ -120,23 +113,10 @@ class _Planner:
         plan.created += len(self._alone)
         plan.creations += [create(entry, at) for entry in self._alone.values()]
         for ticket, draft in self._drafts.items():
-            changed = draft.now is not draft.before
-            if changed and draft.now and draft.joined:
+            if draft.changed and draft.now and draft.joined:
                 plan.sizes.append(Summary.of(draft.now).count)
-            if changed or draft.before is None:
-                plan.writes.append(
-                    Write(
-                        id=ticket,
-                        before=draft.before,
-                        after=draft.now if changed else None,
-                        rewritten=draft.rewritten,
-                        appended=() if draft.rewritten else tuple(draft.appended),
-                        events=tuple(draft.events),
-                        keys=tuple(draft.keys),
-                        shared=draft.shared,
-                        window=draft.window,
-                    )
-                )
+            if draft.changed or draft.before is None:
+                plan.writes.append(draft.write(ticket))
         return plan
 
     # -- new posts -------------------------------------------------------------------------------
@@ -168,18 +148,13 @@ class _Planner:
         author = entry.post.author.id if entry.post.author else ""
         self._inside[entry.ticket_id] = lead.id, author
 
-    def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
+    def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[Draft, Comparison] | None:
         """Find the bundle that a post belongs in: one with an equal text before others."""
+        candidates = self._candidates(entry.ticket_id, bundling)
+        if not candidates:
+            return None
         words, best = read(entry.post.text), None
-        keys = bundling.signature.keys
-        hits = Counter(lead for key in keys for lead in self._leads.get(key, ()))
-        exact = self._leads.get(keys[0], {})
-        likely = [
-            ticket
-            for ticket, count in hits.most_common(CANDIDATES)
-            if count >= bundling.signature.shared
-        ]
-        for ticket in dict.fromkeys((*exact, *likely)):
+        for ticket in candidates:
             lead = self._stored(ticket)
             found = admit(lead, words, entry, bundling) if lead else None
             if found is not None and found.equal:
@@ -188,12 +163,33 @@ class _Planner:
                 best = ticket, found
         return (self._draft(best[0]), best[1]) if best else None
 
-    def _join(self, draft: _Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
+    def _candidates(self, ticket: str, bundling: Bundling) -> Sequence[str]:
+        """Give the tickets worth a comparison: with an equal text, then the likeliest others."""
+        hits = Counter[str]()
+        for found, count in self._alike.get(ticket, _NONE).items():
+            stored = self._known.get(found)
+            hits[(stored.within if stored else "") or found] = count
+        exact, *near = bundling.signature.keys
+        for key in self._repeated.intersection(near):
+            hits.update(tuple(self._leads.get(key, ())))
+        for lead in self._leads.get(exact, ()):
+            hits[lead] += EQUAL
+        if not hits:
+            return ()
+        ranked = hits.most_common()
+        return [
+            found
+            for place, (found, count) in enumerate(ranked)
+            if count >= EQUAL or (place < CANDIDATES and count >= bundling.signature.shared)
+        ]
+
+    def _join(self, draft: Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
         """Bring a copy into a bundle; give the bundle."""
         assert draft.now is not None
         copy = Copy.from_entry(entry, bundling)
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
+        draft.words = length(read(Summary.of(after).variants[0].text))
         draft.keys.update(dict.fromkeys(bundling.signature.keys))
         draft.window = window_of(bundling)
         self._find_by((bundling.signature.exact,), after.id)
@@ -204,7 +200,7 @@ class _Planner:
 
     # -- replies ---------------------------------------------------------------------------------
 
-    def _thread(self, entry: Entry) -> _Thread | None:
+    def _thread(self, entry: Entry) -> Thread | None:
         """Find the ticket that a reply is about, and who may go on in it about anything."""
         if entry.reply is None:
             return None
@@ -216,7 +212,7 @@ class _Planner:
         if lead is None or lead.gone or lead.id == entry.ticket_id or not has_room(lead):
             return None
         writers = {author, author_of(answered.doc), author_of(lead.doc)} - {""}
-        return _Thread(lead=lead, writers=writers)
+        return Thread(lead=lead, writers=writers)
 
     def _outermost(self, stored: Stored) -> Stored | None:
         """Give the ticket in a queue that another one is inside of; None: it was not read."""
@@ -255,7 +251,7 @@ class _Planner:
         self._note(draft, Action.REPLIED, entry, **more)
 
     def _find_by(self, keys: Iterable[str], ticket: str) -> None:
-        for key in keys:
+        for key in self._repeated.intersection(keys):
             self._leads.setdefault(key, {})[ticket] = None
 
     # -- tickets on the slow path ----------------------------------------------------------------
@@ -274,22 +270,23 @@ class _Planner:
             self._made[entry.ticket_id] = fresh(entry, None)
         return self._made[entry.ticket_id]
 
-    def _draft(self, ticket: str) -> _Draft:
+    def _draft(self, ticket: str) -> Draft:
         """Take a ticket off the fast path."""
         if ticket not in self._drafts:
             before = self._known.get(ticket)
-            draft = self._drafts[ticket] = _Draft(before=before, now=before)
+            draft = self._drafts[ticket] = Draft(before=before, now=before)
             if entry := self._alone.pop(ticket, None):
                 draft.now = self._first(entry)
                 if entry.bundling is not None:
                     draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
                     draft.shared = entry.bundling.signature.shared
+                    draft.words = entry.bundling.signature.words
                 draft.window = window_of(entry.bundling)
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]
 
-    def _note(self, draft: _Draft, action: Action, entry: Entry, **more: bool) -> None:
+    def _note(self, draft: Draft, action: Action, entry: Entry, **more: bool) -> None:
         assert draft.now is not None
         turn = () if action is Action.CREATED else (str(draft.now.revision),)
         if action in (Action.RAISED, Action.REPLIED):
@@ -353,7 +350,7 @@ class _Planner:
         stays = self._answers_still if stored.reply else self._copies_still
         return after if stays(draft, entry) else alone
 
-    def _answers_still(self, draft: _Draft, entry: Entry) -> bool:
+    def _answers_still(self, draft: Draft, entry: Entry) -> bool:
         """Bring an edited reply into its thread again, where it may still join."""
         assert draft.now is not None
         thread = self._thread(entry)
@@ -364,7 +361,7 @@ class _Planner:
         self._reply(thread.lead, entry)
         return True
 
-    def _copies_still(self, draft: _Draft, entry: Entry) -> bool:
+    def _copies_still(self, draft: Draft, entry: Entry) -> bool:
         """Bring an edited copy into its bundle again, where it still says the same."""
         if draft.now is None or entry.bundling is None:
             return False

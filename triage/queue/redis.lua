@@ -13,8 +13,10 @@
 --                               w        the bundle that it stands inside; then it's in no queue
 --                               b        what is known of its copies, JSON (queue/summary.py)
 --   members:<id>        set     tickets inside a bundle
---   key:<key>           string  tickets that copies find by this key of their signature
---                               (triage/bundle), newest first, spaces between; has a TTL
+--   keys:<day>          hash    key of a signature (triage/bundle) -> tickets that copies find by
+--                               it, newest first, each `<id>/<words of its text>`, spaces between
+--   keydays             zset    days that have such keys, score: when no window reaches them, s
+--   registered          string  the last request after which copies find more tickets than before
 --   history:<id>        list    what happened, JSON, oldest first
 --   queue:<team>        zset    open tickets in order: due, + 1e15 for all but kritiek
 --   depth:<team>:<rank> zset    the same tickets by urgency (0 kritiek .. 3 laag), score: due
@@ -89,7 +91,7 @@ local function probe_common()
 end
 
 local function enqueue(id, team, rank, due)
-  local order = rank == '0' and due or number(tonumber(due) + 1e15)
+  local order = tonumber(rank) == 0 and due or number(tonumber(due) + 1e15)
   redis.call('ZADD', key('queue', team), order, id)
   redis.call('ZADD', key('depth', team .. ':' .. rank), due, id)
 end

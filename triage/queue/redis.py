@@ -41,6 +41,7 @@ from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
 from triage.queue.redis_wire import (
     CURSOR,
+    Found,
     creation_args,
     events_of,
     find_args,
@@ -96,31 +97,31 @@ class RedisQueue(Desk):
         """Put a batch and move its positions, in one atomic step."""
         check_batch(org, entries)
         answer, at = answer_key(request, "put", org), to_ms(now)
-        known = self._find(org, entries)
+        found = self._find(org, entries)
         moved: dict[str, int | None] = {}
         for _ in range(ATTEMPTS):
             live = [entry for entry in entries if entry.partition not in moved]
             steps = [advance for advance in advances if advance.partition not in moved]
             if not live and not steps:
                 return PutResult(moved=moved)
-            plan = plan_put(live, known, now=at)
+            plan = plan_put(live, found.known, found.alike, now=at)
             counts = counts_of(plan, moved)
-            reply = self._write(org, answer, counts, at, steps, plan)
+            reply = self._write(org, answer, counts, at, steps, plan, found)
             if reply[0] == b"done":
                 return put_result(counts, int(reply[1]))
             if reply[0] == b"again":
                 repeated, _, earlier = reply[1].partition(b" ")
                 return put_result(earlier, int(repeated))
             moved.update(moved_of(reply[1]))
-            known.update((ticket.id, ticket) for ticket in tickets_of(reply[2]))
+            found.update(*reply[2:])
         raise _too_busy()
 
-    def _find(self, org: str, entries: Sequence[Entry]) -> dict[str, Stored]:
-        """Read what the posts of a batch have to do with; needless where none may be bundled."""
-        if not any(entry.bundling or entry.reply for entry in entries):
-            return {}
-        found = self._redis.run(prefix_of(org), "find", *find_args(entries))
-        return {ticket.id: ticket for ticket in tickets_of(found)}
+    def _find(self, org: str, entries: Sequence[Entry]) -> Found:
+        """Read what posts may be copies of or answer; needless where they do neither."""
+        found = Found()
+        if any(entry.bundling or entry.reply for entry in entries):
+            found.update(*self._redis.run(prefix_of(org), "find", *find_args(entries)))
+        return found
 
     def positions(self, org: str) -> Mapping[str, int]:
         """Give the next offset to read, per partition."""
@@ -157,21 +158,19 @@ class RedisQueue(Desk):
         at: int,
         steps: Sequence[Advance],
         plan: Plan,
+        found: Found | None = None,
     ) -> Any:  # noqa: ANN401 - redis-py types no replies
-        args: list[Any] = ["write", answer_name, answer, at, len(steps)]
+        found = found or Found()
+        args: list[Any] = ["write", answer_name, answer, at, found.mark, orjson.dumps(found.alike)]
+        args.append(len(steps))
         for step in steps:
             expected = "" if step.expected is None else step.expected
             args += (step.partition, expected, step.next)
-        args.append(len(plan.creations))
-        for creation in plan.creations:
-            args += creation_args(creation)
         writes = [one for write in plan.writes for one in write.whole]
         args.append(len(writes))
         for write in writes:
             args += write_args(write)
-        considered = list(plan.considered)
-        answered = list(plan.answered)
-        args += (len(considered), *considered, len(answered), *answered)
+        args += (*creation_args(plan.creations), *plan.answered)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------

@@ -149,6 +149,7 @@ local function sweep()
     redis.call('ZREM', key('resolved'), id)
   end
   trim_outbox(outbox_before)
+  forget_keys()
   return #old
 end
 

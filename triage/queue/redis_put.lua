@@ -1,7 +1,7 @@
 -- What a put reads and writes; goes on from redis.lua.
 
--- write: request, answer, at, advances, creations, changes, tickets considered, and those that
--- replies are about and that the caller does not know ---------------------------------------------
+-- write: request, answer, at, mark, what was considered, advances, changes, creations, and tickets
+-- that replies are about and that the caller does not know -----------------------------------------
 
 local function take_advances()
   local advances = {}
@@ -17,12 +17,11 @@ local function take_list()
   return list
 end
 
+-- New tickets: what decides of all of them as one JSON list, then what is only kept of each.
 local function take_creations()
-  local creations = {}
-  for i = 1, tonumber(take()) do
-    creations[i] = { id = take(), digest = take(), team = take(), rank = take(), due = take(),
-      s = take(), doc = take(), event = take(), within = take(), shared = take(), window = take() }
-    creations[i].keys = take_list()
+  local creations = cjson.decode(take())
+  for _, new in ipairs(creations) do
+    new.s, new.doc, new.event = take(), take(), take()
   end
   return creations
 end
@@ -41,7 +40,8 @@ local function take_changes()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
       change.history, change.events = take_list(), take_list()
-      change.shared, change.window, change.keys = take(), take(), take_list()
+      change.shared, change.words = tonumber(take()), tonumber(take())
+      change.window, change.keys = tonumber(take()), take_list()
     end
     changes[i] = change
   end
@@ -60,95 +60,180 @@ local function moved_positions(advances)
   return moved
 end
 
--- What copies find by some keys, read once for a call.
-local buckets = {}
-local function load_buckets(keys)
-  local missing, names = {}, {}
-  for _, name in ipairs(keys) do
-    if buckets[name] == nil then
-      missing[#missing + 1] = name
-      names[#names + 1] = key('key', name)
+-- By which keys copies find tickets. A hash a day: to read, write and let go of many keys at once
+-- costs little of what they cost alone. A key that is written takes along what it led to before, so
+-- that the newest day that has it tells all.
+local DAY = 86400
+local KEYS_AT_ONCE = 1000 -- so many are passed at once, at most
+local buckets = {} -- what was read, by key; the tickets newest first, each with its words
+
+local function keys_of_day(day) return key('keys', number(day)) end
+
+local function today() return math.floor(redis.call('TIME')[1] / DAY) end
+
+-- Reads some keys of a day; gives those that it does not have.
+local function read_keys(names, day)
+  local missing = {}
+  if redis.call('HLEN', keys_of_day(day)) == 0 then return names end
+  for from = 1, #names, KEYS_AT_ONCE do
+    local till = math.min(from + KEYS_AT_ONCE - 1, #names)
+    local found = redis.call('HMGET', keys_of_day(day), unpack(names, from, till))
+    for i = 1, till - from + 1 do
+      local name = names[from + i - 1]
+      if found[i] then buckets[name] = found[i] else missing[#missing + 1] = name end
     end
   end
-  if #missing == 0 then return end
-  for i, found in ipairs(redis.call('MGET', unpack(names))) do
-    buckets[missing[i]] = found or ''
-  end
+  return missing
 end
 
-local function register(id, keys, window)
-  if #keys == 0 then return end
-  load_buckets(keys)
-  for _, name in ipairs(keys) do
-    local ids, count = id, 1
-    for other in string.gmatch(buckets[name], '%S+') do
-      if other ~= id and count < BUCKET then
-        ids, count = ids .. ' ' .. other, count + 1
+local function load_buckets(tickets)
+  local missing, window = {}, 0
+  for _, new in ipairs(tickets) do
+    for _, name in ipairs(new.keys or {}) do
+      if not buckets[name] then
+        buckets[name] = ''
+        missing[#missing + 1] = name
       end
     end
-    buckets[name] = ids
-    redis.call('SET', key('key', name), ids, 'EX', window)
+    if (new.window or 0) > window then window = new.window end
+  end
+  local day = #missing > 0 and today()
+  for back = 0, math.ceil(window / DAY) do
+    if #missing == 0 then return end
+    missing = read_keys(missing, day - back)
   end
 end
 
--- Adds to `met` the tickets that a new one may be a copy of and that the caller has not looked at:
--- those with an equal text (its first key), and of the others the few that share most keys.
+-- Names how things stand with all keys: a write after which copies find more renames it.
+local function standing() return redis.call('GET', key('registered')) or '' end
+
+local changed, longest = {}, 0 -- keys to be written, and for how many seconds
+local function register(new)
+  local own, entry = new.id .. '/', new.id .. '/' .. number(new.words)
+  if #new.keys > 0 and new.window > longest then longest = new.window end
+  for _, name in ipairs(new.keys) do
+    local ids, before = entry, buckets[name]
+    if before ~= '' then
+      local count = 1
+      for other in string.gmatch(before, '%S+') do
+        if count < BUCKET and string.sub(other, 1, #own) ~= own then
+          ids, count = ids .. ' ' .. other, count + 1
+        end
+      end
+    end
+    buckets[name], changed[name] = ids, true
+  end
+end
+
+local function write_keys(request)
+  if not next(changed) then return end
+  local day, pairs_of = today(), {}
+  local function flush()
+    redis.call('HSET', keys_of_day(day), unpack(pairs_of))
+    pairs_of = {}
+  end
+  for name in pairs(changed) do
+    pairs_of[#pairs_of + 1], pairs_of[#pairs_of + 2] = name, buckets[name]
+    if #pairs_of >= KEYS_AT_ONCE then flush() end
+  end
+  if #pairs_of > 0 then flush() end
+  redis.call('ZADD', key('keydays'), (day + 1) * DAY + longest, number(day))
+  redis.call('SET', key('registered'), request)
+end
+
+-- Lets go of days that no window reaches any more.
+local function forget_keys()
+  local now = redis.call('TIME')[1]
+  for _, day in ipairs(redis.call('ZRANGEBYSCORE', key('keydays'), '-inf', now)) do
+    redis.call('UNLINK', key('keys', day))
+    redis.call('ZREM', key('keydays'), day)
+  end
+end
+
+-- Whether two texts can be near by how many words they have (triage/bundle/compare.py); 0: any.
+local ONE_IN = 5
+local function lengths_fit(a, b)
+  return a == 0 or b == 0 or math.abs(a - b) * ONE_IN <= math.max(a, b)
+end
+
+-- The tickets that are worth a comparison with a new one, the likeliest first, and how many keys
+-- they share with it; its first key, which names the whole text, counts for more than all others.
 local EQUAL, CANDIDATES = 1000, 4
-local function add_lookalikes(new, considered, met)
-  load_buckets(new.keys)
-  local hits, ids, shared = {}, {}, tonumber(new.shared)
+local function likely(new)
+  local hits, entries = {}, {}
   for i, name in ipairs(new.keys) do
-    for id in string.gmatch(buckets[name], '%S+') do
-      if not hits[id] then ids[#ids + 1] = id end
-      hits[id] = (hits[id] or 0) + (i == 1 and EQUAL or 1)
+    if buckets[name] ~= '' then
+      for entry in string.gmatch(buckets[name], '%S+') do
+        if not hits[entry] then entries[#entries + 1] = entry end
+        hits[entry] = (hits[entry] or 0) + (i == 1 and EQUAL or 1)
+      end
+    end
+  end
+  local ids, shared = {}, {}
+  for _, entry in ipairs(entries) do
+    if hits[entry] >= new.shared then
+      local id, words = string.match(entry, '^(.+)/(%d+)$')
+      if hits[entry] >= EQUAL or lengths_fit(new.words, tonumber(words)) then
+        ids[#ids + 1], shared[id] = id, hits[entry]
+      end
     end
   end
   table.sort(ids, function(a, b)
-    if hits[a] ~= hits[b] then return hits[a] > hits[b] end
+    if shared[a] ~= shared[b] then return shared[a] > shared[b] end
     return a < b
   end)
-  for place, id in ipairs(ids) do
-    if hits[id] < shared or (place > CANDIDATES and hits[id] < EQUAL) then break end
-    if not considered[id] then
-      considered[id] = true
-      local ticket = read(id, true)
-      local lead = ticket[10] or ''
-      if ticket[2] and lead == '' then
-        met[#met + 1] = ticket
-      elseif ticket[2] and not considered[lead] then
-        considered[lead] = true
-        met[#met + 1] = read(lead, true)
-      end
-    end
-  end
+  while #ids > CANDIDATES and shared[ids[#ids]] < EQUAL do ids[#ids] = nil end
+  return ids, shared
 end
 
 -- Adds a ticket as it stands, and the bundle that it is inside.
+local loaded = {}
 local function add_met(met, id)
+  if loaded[id] then return end
+  loaded[id] = true
   local ticket = read(id, true)
   met[#met + 1] = ticket
-  if (ticket[10] or '') ~= '' then met[#met + 1] = read(ticket[10], true) end
+  if (ticket[10] or '') ~= '' then add_met(met, ticket[10]) end
 end
 
--- Adds tickets that replies are about, where there are such.
-local function add_answered(ids, considered, met)
-  for _, id in ipairs(ids) do
-    if not considered[id] and redis.call('EXISTS', key('ticket', id)) == 1 then
-      considered[id] = true
-      add_met(met, id)
-    end
+-- Adds the tickets that the arguments left name, where there are such: replies are about them.
+local function add_answered(met)
+  while ARGV[at + 1] do
+    local id = take()
+    if redis.call('EXISTS', key('ticket', id)) == 1 then add_met(met, id) end
   end
 end
 
--- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them.
-local function compare(creations, changes, considered)
-  local fresh, met = {}, {}
+-- Adds the tickets that a new one may be a copy of to `met`, and how many keys they share to
+-- `alike`, unless the caller has compared it with all of them.
+local function add_lookalikes(new, considered, met, alike)
+  local ids, hits = likely(new)
+  if #ids == 0 then return end
+  local known = considered[new.id] or {}
+  local row, news = { new.id }, false
+  for _, id in ipairs(ids) do
+    row[#row + 1], row[#row + 2] = id, hits[id]
+    if not known[id] then
+      news = true
+      add_met(met, id)
+    end
+  end
+  if news then alike[#alike + 1] = row end
+end
+
+-- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them, and
+-- the look-alikes that it has not compared. Since `mark` there may be none that it does not know.
+local function compare(creations, changes, considered, mark)
+  load_buckets(creations)
+  load_buckets(changes)
+  local looked = mark ~= '' and standing() == mark
+  local fresh, met, alike = {}, {}, {}
   for _, new in ipairs(creations) do
     local stands = redis.call('HMGET', key('ticket', new.id), 'v', 'seen')
     if not stands[1] then
       fresh[#fresh + 1] = new
       probe(new.team, new.rank)
-      if new.within == '' then add_lookalikes(new, considered, met) end
+      if not looked and new.within == '' then add_lookalikes(new, considered, met, alike) end
     elseif new.within ~= '' or not string.find(stands[2] or '', new.digest, 1, true) then
       add_met(met, new.id)
     end
@@ -161,10 +246,10 @@ local function compare(creations, changes, considered)
     elseif change.kind ~= 'check' then
       if change.from_team ~= '' then probe(change.from_team, change.from_rank) end
       if change.to_team ~= '' then probe(change.to_team, change.to_rank) end
-      if v == '0' then add_lookalikes(change, considered, met) end
+      if not looked and v == '0' then add_lookalikes(change, considered, met, alike) end
     end
   end
-  return fresh, met
+  return fresh, met, alike
 end
 
 local function apply(change)
@@ -193,7 +278,7 @@ local function apply(change)
       redis.call('SADD', key('members', change.within), change.id)
     end
   end
-  register(change.id, change.keys, change.window)
+  register(change)
   if change.from_team ~= '' then dequeue(change.id, change.from_team, change.from_rank) end
   if change.to_team ~= '' then
     enqueue(change.id, change.to_team, change.to_rank, change.due)
@@ -210,18 +295,18 @@ local function apply(change)
 end
 
 local function write()
-  local request, answer, now = take(), take(), take()
+  local request, answer, now, mark = take(), take(), take(), take()
   local earlier = answered(request)
   if earlier then return { 'again', earlier } end
-  local advances, creations, changes = take_advances(), take_creations(), take_changes()
-  local considered = {}
-  for _, id in ipairs(take_list()) do considered[id] = true end
-  local answers = take_list()
+  local considered, advances = cjson.decode(take()), take_advances()
+  local changes, creations = take_changes(), take_creations()
   probe_common()
   local moved = moved_positions(advances)
-  local fresh, met = compare(creations, changes, considered)
-  add_answered(answers, considered, met)
-  if #moved > 0 or #met > 0 then return { 'stale', moved, met } end
+  local fresh, met, alike = compare(creations, changes, considered, mark)
+  add_answered(met)
+  if #moved > 0 or #met > 0 or #alike > 0 then
+    return { 'stale', moved, standing(), alike, met }
+  end
 
   local events, teams = {}, {}
   for _, new in ipairs(fresh) do
@@ -230,7 +315,7 @@ local function write()
     if new.within == '' then
       enqueue(new.id, new.team, new.rank, new.due)
       teams[new.team] = true
-      register(new.id, new.keys, new.window)
+      register(new)
     else
       redis.call('HSET', key('ticket', new.id), 'w', new.within)
       redis.call('SADD', key('members', new.within), new.id)
@@ -251,24 +336,18 @@ local function write()
     redis.call('XADD', key('outbox'), '*', 'e', '[' .. table.concat(events, ',') .. ']', 'a', now)
   end
   local repeated = #creations - #fresh
+  write_keys(request)
   remember(request, repeated .. ' ' .. answer)
   return { 'done', repeated }
 end
 
--- find: tickets that replies are about; per post its ticket, how many keys a copy must share, and
--- its keys ----------------------------------------------------------------------------------------
+-- find: new posts as a JSON list, each its id, how many keys a copy must share, and its keys; and the
+-- tickets that replies are about ------------------------------------------------------------------
 
 local function find()
-  local considered, met = {}, {}
-  add_answered(take_list(), considered, met)
-  while ARGV[at + 1] do
-    local new = { id = take(), shared = take(), keys = take_list() }
-    if redis.call('EXISTS', key('ticket', new.id)) == 1 then
-      if not considered[new.id] then add_met(met, new.id) end
-      considered[new.id] = true
-    else
-      add_lookalikes(new, considered, met)
-    end
-  end
-  return met
+  local new, met, alike = cjson.decode(take()), {}, {}
+  load_buckets(new)
+  for _, post in ipairs(new) do add_lookalikes(post, {}, met, alike) end
+  add_answered(met)
+  return { standing(), alike, met }
 end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -52,28 +53,65 @@ def write_args(write: Write) -> list[Any]:
         len(write.events),
         *write.events,
         write.shared,
+        write.words,
         write.window,
         len(write.keys),
         *write.keys,
     ]
 
 
-def creation_args(new: Created) -> list[Any]:
-    """Lay out a new ticket for ``write``."""
-    *fields, within, keys, shared, window = new
-    return [*fields, within, shared, window, len(keys), *keys]
+def creation_args(creations: Iterable[Created]) -> list[Any]:
+    """Lay out new tickets for ``write``; few arguments, as each costs more than what is in it."""
+    rows: list[Any] = []
+    args: list[Any] = []
+    for new in creations:
+        rows.append(
+            {
+                "id": new.id,
+                "digest": new.digest,
+                "team": new.team,
+                "rank": new.rank,
+                "due": new.due,
+                "within": new.within,
+                "shared": new.shared,
+                "words": new.words,
+                "window": new.window,
+                "keys": new.keys,
+            }
+        )
+        args += (new.state, new.doc, new.event)
+    return [orjson.dumps(rows), *args]
 
 
-def find_args(entries: Iterable[Entry]) -> list[Any]:
-    """Lay out posts for ``find``, after the tickets that some of them answer."""
-    entries = list(entries)
-    answered = {entry.reply.to for entry in entries if entry.reply}
-    args: list[Any] = [len(answered), *answered]
-    for entry in entries:
-        signature = entry.bundling.signature if entry.bundling else None
-        keys = signature.keys if signature else ()
-        args += (entry.ticket_id, signature.shared if signature else 1, len(keys), *keys)
-    return args
+def find_args(entries: Sequence[Entry]) -> list[Any]:
+    """Lay out the posts of a batch that may be bundled, for ``find``, and what others answer."""
+    signatures = {entry.ticket_id: entry.bundling.signature for entry in entries if entry.bundling}
+    posts = [
+        {"id": ticket, "shared": one.shared, "words": one.words, "keys": one.keys}
+        for ticket, one in signatures.items()
+    ]
+    return [orjson.dumps(posts), *{entry.reply.to for entry in entries if entry.reply}]
+
+
+@dataclass(slots=True)
+class Found:
+    """What new posts of a batch may be copies of."""
+
+    #: How things stood when we looked; empty: we did not.
+    mark: bytes = b""
+    #: Per new ticket, the tickets that share keys with it, and how many.
+    alike: dict[str, dict[str, int]] = field(default_factory=dict)
+    known: dict[str, Stored] = field(default_factory=dict)
+
+    def update(
+        self, mark: bytes, alike: Iterable[Sequence[Any]], met: Iterable[Sequence[Any]]
+    ) -> None:
+        """Add what a reply tells."""
+        self.mark = mark
+        for ticket, *hits in alike:
+            pairs = zip(hits[::2], hits[1::2], strict=True)
+            self.alike[ticket.decode()] = {name.decode(): count for name, count in pairs}
+        self.known.update((ticket.id, ticket) for ticket in tickets_of(met))
 
 
 def _is_queued(stored: Stored) -> bool:

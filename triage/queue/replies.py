@@ -8,7 +8,8 @@ people say of the ticket's labels is not said of it.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -17,6 +18,15 @@ from triage.queue.bundling import MEMBER_LIMIT
 from triage.queue.document import Stored, to_ms, without_expired_lease
 from triage.queue.summary import Summary
 from triage.ticket import Urgency, org_of, ticket_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """The ticket that a reply is about."""
+
+    lead: Stored
+    #: Who wrote its post, and who wrote the post that the reply answers.
+    writers: AbstractSet[str]
 
 
 def author_of(doc: bytes) -> str:

@@ -87,8 +87,8 @@ class SqliteQueue(Desk):
             live = [entry for entry in entries if entry.partition not in moved]
             if not live and len(moved) == len(advances):
                 return PutResult(moved=moved)
-            known = known_tickets(db, org, live, at)
-            plan = plan_put(live, known, now=at)
+            known, alike = known_tickets(db, org, live, at)
+            plan = plan_put(live, known, alike, now=at)
             write_plan(db, org, plan, at)
             counts = counts_of(plan, moved)
             remember(db, answer, at, counts)

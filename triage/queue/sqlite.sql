@@ -112,7 +112,8 @@ SELECT wanted.value, (
         SELECT ticket FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2
         ORDER BY until DESC LIMIT 32
     )
-) FROM json_each(?3) AS wanted;
+) FROM json_each(?3) AS wanted
+WHERE EXISTS (SELECT 1 FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2);
 
 -- name: tickets
 SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle

@@ -14,7 +14,7 @@ import orjson
 
 from triage.queue import Action, Advance, Entry, Event
 from triage.queue.actions import refusal
-from triage.queue.bundling import CANDIDATES
+from triage.queue.bundling import CANDIDATES, EQUAL
 from triage.queue.checks import unknown
 from triage.queue.document import (
     ANSWER_SECONDS,
@@ -30,6 +30,7 @@ from triage.queue.document import (
     to_ms,
 )
 from triage.queue.merge import Plan, Write
+from triage.queue.planner import Alike
 from triage.queue.shown import to_ticket
 from triage.queue.sqlite_connect import SQL
 from triage.queue.summary import Summary
@@ -85,22 +86,39 @@ def shown_ticket(db: Connection, ticket: str, at: int) -> Ticket:
     return to_ticket(stored, lead=lead, now=at)
 
 
-def known_tickets(db: Connection, org: str, entries: Sequence[Entry], at: int) -> dict[str, Stored]:
+def known_tickets(
+    db: Connection, org: str, entries: Sequence[Entry], at: int
+) -> tuple[dict[str, Stored], Alike]:
     """Read the tickets that posts have already, may be copies of, or answer."""
-    wanted = {entry.ticket_id for entry in entries}
+    alike = _alike(db, org, entries, at)
+    wanted = {entry.ticket_id for entry in entries}.union(*alike.values())
     wanted.update(entry.reply.to for entry in entries if entry.reply)
-    signatures = [entry.bundling.signature for entry in entries if entry.bundling]
-    keys = orjson.dumps(list({key for signature in signatures for key in signature.keys}))
-    rows = db.execute(SQL["found_by"], (org, at, keys.decode())) if signatures else ()
-    buckets = {key: dict.fromkeys(orjson.loads(tickets)) for key, tickets in rows}
-    for signature in signatures:
-        hits = Counter(ticket for key in signature.keys for ticket in buckets[key])
-        likely = hits.most_common(CANDIDATES)
-        wanted.update(ticket for ticket, count in likely if count >= signature.shared)
-        wanted.update(buckets[signature.exact])
     known = _read_tickets(db, wanted)
     leads = {stored.within for stored in known.values() if stored.within} - known.keys()
-    return known | _read_tickets(db, leads)
+    return known | _read_tickets(db, leads), alike
+
+
+def _alike(
+    db: Connection, org: str, entries: Sequence[Entry], at: int
+) -> dict[str, dict[str, int]]:
+    """Find the tickets that share keys with new posts: with an equal text, or the likeliest."""
+    signatures = {entry.ticket_id: entry.bundling.signature for entry in entries if entry.bundling}
+    if not signatures:
+        return {}
+    keys = orjson.dumps(list({key for signature in signatures.values() for key in signature.keys}))
+    rows = db.execute(SQL["found_by"], (org, at, keys.decode()))
+    buckets = {key: dict.fromkeys(orjson.loads(tickets)) for key, tickets in rows}
+    alike = {}
+    for ticket, signature in signatures.items():
+        hits = Counter(found for key in signature.near for found in buckets.get(key, ()))
+        hits.update(dict.fromkeys(buckets.get(signature.exact, ()), EQUAL))
+        ranked = enumerate(hits.most_common())
+        alike[ticket] = {
+            found: count
+            for place, (found, count) in ranked
+            if count >= EQUAL or (place < CANDIDATES and count >= signature.shared)
+        }
+    return alike
 
 
 def _read_tickets(db: Connection, tickets: Iterable[str]) -> dict[str, Stored]:

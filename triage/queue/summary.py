@@ -11,7 +11,7 @@ from typing import Final, Self
 
 import orjson
 
-from triage.bundle import sign
+from triage.bundle import exact, read
 from triage.queue import Bundling, Entry
 from triage.queue.document import MASK, Stored, to_ms
 
@@ -47,7 +47,6 @@ class Copy:
         data = orjson.loads(doc)
         post = data["post"]
         author, reach = post.get("author") or {}, post.get("reach") or {}
-        signature = sign(post["text"])
         return cls(
             at=to_ms(datetime.fromisoformat(data["created_at"])),
             channel=post["channel"],
@@ -55,7 +54,7 @@ class Copy:
             shares=reach.get("shares", 0),
             likes=reach.get("likes", 0),
             followers=author.get("followers", 0),
-            exact=signature.exact if signature else "",
+            exact=exact(read(post["text"])),
             text=post["text"],
         )
 
