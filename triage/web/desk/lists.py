@@ -68,8 +68,10 @@ class Lists:
             return
         for event in events:
             ticket, version, team = event.data["ticket"], event.data["version"], event.data["team"]
+            lead = event.data.get("bundle", ticket)
+            if lead != ticket:
+                self._regrouped(views, lead)
             if event.data["type"] == Action.JOINED:
-                self._grew(views, event.data["bundle"])
                 continue
             for view in views:
                 row = view.rows.get(ticket)
@@ -81,8 +83,8 @@ class Lists:
                     continue
                 view.changed[ticket] = version
 
-    def _grew(self, views: Iterable[_View], lead: str) -> None:
-        """Take in that a post joined a ticket: it has no line of its own, and counts in another."""
+    def _regrouped(self, views: Iterable[_View], lead: str) -> None:
+        """Take in that something inside a ticket changed: that has its line in the other one."""
         for view in views:
             if row := view.rows.get(lead):
                 view.changed[lead] = row.version + 1
