@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.plugins.queue_stores import IN_AN_HOUR, NOW, Store, minutes, request
-from triage.errors import NotFound
+from triage.errors import Conflict, NotFound
 from triage.post import Author
 from triage.queue import Change, Entry, PutResult, Queue
 from triage.ticket import State, Ticket, Urgency
@@ -81,7 +81,7 @@ def test_a_reply_joins_its_ticket(store: Store, queue: Queue, put: Put) -> None:
     assert [variant["text"] for variant in ticket.bundle["variants"]] == [TEXT]
     assert queue.members(ticket.id, now=NOW, replies=False) == []
     assert len(events(queue, store, "replied")) == 3
-    assert [item["action"] for item in queue.get(ticket.id, now=NOW).history] == ["replied"] * 3
+    assert queue.get(ticket.id, now=NOW).history == ()
     assert put(store.copy("x", "En nu?", author=OTHER)).created == 1
     assert put(reply(store, "r1"), reply(store, "r2", "r1", "Hallo?")) == PutResult(repeated=2)
     (depth,) = queue.stats(store.org, now=NOW)
@@ -100,6 +100,7 @@ def test_a_reply_opens_what_was_resolved(store: Store, queue: Queue, put: Put) -
     assert ticket.due_at == IN_AN_HOUR + minutes(60)
     (event,) = events(queue, store, "replied")
     assert (event["ticket"], event["reopened"], event["state"]) == (ticket.id, True, "open")
+    assert queue.get(ticket.id, now=NOW).history[-1]["action"] == "replied"
 
 
 def test_a_reply_tells_the_holder_and_ends_a_rest(store: Store, queue: Queue, put: Put) -> None:
@@ -149,6 +150,24 @@ def test_an_urgent_reply_raises_its_ticket(
     assert (ticket.urgency, ticket.due_at) == (Urgency.KRITIEK, soon)
     assert ticket.snoozed_until is None
     assert bool(queue.get(store.id("a"), now=NOW).claim) == (state == "claimed")
+
+
+def test_undo_takes_no_rise_along(store: Store, queue: Queue, put: Put) -> None:
+    """What a copy or a reply made more urgent since stays so; what changes nothing is no reason."""
+    put(store.copy("a", TEXT), store.copy("b", "Heel iets anders aan de hand in het park"))
+    for name, entry in (
+        ("a", store.copy("c", TEXT, urgency=Urgency.KRITIEK, due=NOW + minutes(9))),
+        ("b", reply(store, "r", "b", urgency=Urgency.KRITIEK, due=NOW + minutes(9))),
+    ):
+        change, ticket = Change(urgency=Urgency.LAAG), store.id(name)
+        queue.correct(ticket, change, token=None, by="an", now=NOW, request=request())
+        put(reply(store, f"{name}1", name, urgency=Urgency.LAAG))
+        queue.undo(ticket, by="an", now=NOW, request=request())
+        queue.correct(ticket, change, token=None, by="an", now=NOW, request=request())
+        put(entry)
+        with pytest.raises(Conflict):
+            queue.undo(ticket, by="an", now=NOW, request=request())
+        assert queue.get(ticket, now=NOW).urgency is Urgency.KRITIEK
 
 
 def test_what_others_reply(store: Store, queue: Queue, put: Put) -> None:

@@ -134,7 +134,7 @@ class _Planner:
             if bundling:
                 self._find_by(bundling.signature.keys, entry.ticket_id)
             if thread and entry.assessment.urgency is Urgency.KRITIEK:
-                self._tell(thread.lead, entry, beside=True)
+                self._beside(thread.lead, entry)
 
     def _copy(self, lead: Stored, entry: Entry) -> None:
         self._create_inside(lead, entry, reply=False)
@@ -195,8 +195,9 @@ class _Planner:
         self._find_by((bundling.signature.exact,), after.id)
         if raised:
             self._plan.raised += 1
+            self._record(draft, Action.RAISED)
             self._note(draft, Action.RAISED, entry)
-        return after
+        return draft.now
 
     # -- replies ---------------------------------------------------------------------------------
 
@@ -233,22 +234,25 @@ class _Planner:
         draft = self._draft(lead.id)
         draft.now, raised = replied(lead, entry, self._now)
         self._plan.raised += raised
-        self._tell(draft.now, entry, reopened=bool(lead.resolved and not draft.now.resolved))
+        if raised or draft.now.due != lead.due:
+            self._record(draft, Action.REPLIED)
+        reopened = bool(lead.resolved and not draft.now.resolved)
+        self._note(draft, Action.REPLIED, entry, **({"reopened": True} if reopened else {}))
         return draft.now
 
-    def _tell(
-        self, lead: Stored, entry: Entry, *, reopened: bool = False, beside: bool = False
-    ) -> None:
-        """Let who has a ticket know of a reply; one that stands ``beside`` it changes nothing."""
+    def _beside(self, lead: Stored, entry: Entry) -> None:
+        """Let who has a ticket know of a reply that stands on its own."""
         draft = self._draft(lead.id)
-        other = entry.ticket_id if beside else None
-        item = history_item(self._now, Action.REPLIED, "", beside=other)
-        version = lead.version + 1 if beside else lead.version
-        draft.now = replace(lead, version=version, history=(*lead.history, item))
+        draft.now = replace(lead, version=lead.version + 1)
+        self._record(draft, Action.REPLIED, beside=entry.ticket_id)
+        self._note(draft, Action.REPLIED, entry, beside=True)
+
+    def _record(self, draft: Draft, action: Action, **more: str) -> None:
+        """Tell it in the history: so nobody undoes what came before and takes this along."""
+        assert draft.now is not None
+        item = history_item(self._now, action, "", **more)
+        draft.now = replace(draft.now, history=(*draft.now.history, item))
         draft.appended.append(item)
-        kinds = {"reopened": reopened, "beside": beside}
-        more = {name: True for name, so in kinds.items() if so}
-        self._note(draft, Action.REPLIED, entry, **more)
 
     def _find_by(self, keys: Iterable[str], ticket: str) -> None:
         for key in self._repeated.intersection(keys):

@@ -120,7 +120,7 @@ async def _seen(screen: Screen, ticket: str, what: str) -> Ticket:
 
 
 async def _talk(screen: Screen, ticket: Ticket) -> dict[str, Any]:
-    """Give the replies in a ticket, and the ticket that it stands beside as a reply."""
+    """Give the replies in a ticket, and the ticket that it is a reply in or beside."""
     count = row_of(ticket).replies
     replies = await _inside(screen, ticket, replies=True) if count else []
     return {"replies": replies, "answers_to": await _answered(screen, ticket)}
@@ -138,8 +138,8 @@ async def _inside(screen: Screen, ticket: Ticket, *, replies: bool) -> list[Tick
 async def _answered(screen: Screen, ticket: Ticket) -> str:
     """Name the ticket of the post that this one answers; empty where it is not to be seen."""
     to = ticket.post.get("in_reply_to")
-    if not to or ticket.within:
-        return ""
+    if ticket.within or not to:
+        return ticket.within
     try:
         found = await screen.service.pools.desk(
             screen.service.queue.get, ticket_id(ticket.org, str(to)), now=clock()
