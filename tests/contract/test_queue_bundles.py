@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.plugins.queue_stores import IN_AN_HOUR, NOW, Store, minutes, request
+from tests.plugins.redis_server import RedisServer
 from triage.bundle import compare, read
 from triage.errors import Conflict, NotFound
 from triage.queue import Change, PutResult, Queue
@@ -266,6 +267,41 @@ def test_the_window(store: Store, queue: Queue, put: Put) -> None:
     assert put(store.copy("b", FIRE, received_at=later), at=later).created == 1
     assert put(store.copy("c", FIRE, received_at=later), at=later).joined == 1
     assert queue.get(store.id("c"), now=later).within == store.id("b")
+
+
+def test_a_copy_that_was_cut_off_joins(store: Store, queue: Queue, put: Put) -> None:
+    """Half of a text with an ellipsis is a copy of it, whichever came first."""
+    cut = "Grote brand bij het oude pakhuis aan de Havenkade in Borne..."
+    put(store.copy("a", FIRE))
+    assert put(store.copy("b", cut)).joined == 1
+    longer = "Er ligt sinds vanochtend een omgewaaide kastanje over het fietspad langs de Vecht"
+    put(store.copy("c", longer[:60] + "…"))
+    assert put(store.copy("d", longer)).joined == 1
+
+
+@pytest.mark.redis
+def test_keys_of_the_day_before_are_found_and_old_ones_go(
+    redis_store: Store, redis_server: RedisServer
+) -> None:
+    """Over midnight copies meet; days that no window reaches any more are let go."""
+    queue, prefix = redis_store.open(), f"triage:{{{redis_store.org}}}:"
+
+    def put(post: str, text: str) -> PutResult:
+        entry = redis_store.copy(post, text)
+        return queue.put(redis_store.org, [entry], now=NOW, request=request())
+
+    put("a", FIRE)
+    with redis_server.client() as client:
+        (today,) = client.zrange(f"{prefix}keydays", 0, -1)
+        before = str(int(today) - 1)
+        client.rename(f"{prefix}keys:{today.decode()}", f"{prefix}keys:{before}")
+        assert put("b", EDITED).joined == 1
+        assert put("c", f"{EDITED} hoor").joined == 1
+        client.zadd(f"{prefix}keydays", {before: 1})
+        queue.sweep(redis_store.org, now=NOW, retention_seconds=3600)
+        assert not client.exists(f"{prefix}keys:{before}")
+        assert client.zrange(f"{prefix}keydays", 0, -1) == [today]
+    assert put("d", EDITED).joined == 1
 
 
 def test_retention_takes_the_members(store: Store, queue: Queue, put: Put) -> None:

@@ -294,6 +294,7 @@ def test_a_script_that_cannot_finish_writes_nothing(
             "outbox",
             "teams",
             "resolved",
+            "keydays",
             f"queue:{TEAM}",
             f"depth:{TEAM}:2",
             "positions",

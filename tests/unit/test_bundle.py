@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.bundle import compare, conflict, read, sign
+from triage.bundle import compare, conflict, read, sign, sign_all
+from triage.bundle.signature import SKETCH
+from triage.memo import Memo
 
 FIRST = "Grote brand bij het pakhuis aan de Havenkade 12 in Borne, sinds vandaag veel rook"
 
@@ -151,6 +153,26 @@ def test_signatures_are_the_same_in_every_process() -> None:
     own = sign(FIRST)
     assert own
     assert seen == {" ".join(own.keys) + "\n"}
+
+
+def test_a_batch_is_signed_as_its_texts_are() -> None:
+    """What else is in a batch makes no difference, and neither does a short or an empty text."""
+    texts = [FIRST, "", "ja hoor", FIRST.upper(), "de het een de het een", "weg " * 40, "😀"]
+    assert sign_all(texts) == [sign(text) for text in texts]
+    assert sign_all(texts[::-1]) == [sign(text) for text in reversed(texts)]
+    signed = sign_all(texts)
+    assert signed[0]
+    assert len(signed[0].near) == SKETCH
+    assert signed[1] is None
+
+
+def test_words_remembered_are_few_and_short() -> None:
+    """What senders write does not stay in memory for ever."""
+    known = Memo(str.upper, limit=3, longest=5)
+    assert [known[word] for word in ("a", "b", "c", "d", "a", "lang woord")] == [
+        *("A", "B", "C", "D", "A", "LANG WOORD")
+    ]
+    assert set(known) == {"d", "a"}
 
 
 WORDS = st.lists(

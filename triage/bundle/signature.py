@@ -22,15 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.bundle.data import words as words_of
-from triage.bundle.memo import Memo
 from triage.bundle.words import Words, read
+from triage.memo import Memo
 
 #: Changes with anything that changes sketches; keys of two versions never meet.
 VERSION: Final = 2
 #: Stands before what names a whole text; tickets hold it, so it changes only with a migration.
 _EXACT: Final = "1e"
-#: Keys a text, at most.
-SKETCH: Final = 8
+#: Keys a text, at most; with six or fewer too many copies get a ticket of their own.
+SKETCH: Final = 7
 _MANY: Final = 4
 #: Texts with fewer words only meet when they are equal, and soon.
 LEAST_WORDS: Final = 5

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Final
 
 from triage.bundle.data import words as words_of
-from triage.bundle.memo import Memo
+from triage.memo import Memo
 
 #: Characters that are read; what comes after them tells no copy from another.
 TEXT_LIMIT: Final = 8_000
@@ -36,6 +36,8 @@ _TOKEN: Final = re.compile(r"\d+(?:[.,:/-]\d+)*(?:[^\W\d_]{1,2}(?!\w))?|[^\W_]+(
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 _TIME: Final = re.compile(r"(\d{1,2})[.:u](\d{2})(?:u|uur)?")
 _THOUSANDS: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?!\d))")
+#: What stands around words.
+_EDGES: Final = ".,:;!?()\"'"
 _APOSTROPHES: Final = str.maketrans("‘’`´ʼ", "'''''")
 _SENTENCE_END: Final = re.compile(r"[.!?:…\n\"“”(]\s*$")
 _CUT: Final = re.compile(r"(?:…|\.\.\.)\s*$")
@@ -104,6 +106,9 @@ def read(text: str) -> Words:
 
 
 def _cut(chunk: str) -> tuple[str, ...]:
+    word = chunk.strip(_EDGES).lower()
+    if word.isascii() and word.isalpha():  # nearly all of them
+        return (_number(_RUN.sub(r"\1\1", word)),)
     return tuple(map(_number, _TOKEN.findall(plain(chunk))))
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 from itertools import chain
 from typing import Final, TypeVar
 
+from triage.memo import Memo
 from triage.ticket import Urgency
 
 LANGUAGES: Final = ("nl", "en", "de", "fr", "pl", "tr", "uk", "ar")
@@ -102,7 +102,7 @@ def check(text: str) -> tuple[Urgency, str] | None:
     """
     for sentence in _ENDS.split(_folded(text)):
         words = _WORD.findall(sentence)
-        told = list(filter(None, map(_told, words)))
+        told = list(filter(None, map(_TOLD.__getitem__, words)))
         if told and (rule := _check(sentence, words, frozenset(chain.from_iterable(told)))):
             return Urgency.KRITIEK, rule
     return None
@@ -199,7 +199,6 @@ class _Words(dict[str, tuple[_V, ...]]):
         return found
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _told(word: str) -> tuple[str, ...]:
     """Give the telling words of phrases that a word is, or begins with."""
     return _TELLING.of(_RUN.sub(r"\1", word))
@@ -263,3 +262,4 @@ _KINDS: Final = _load_kinds()
 _BY_TELLING: Final = _load_phrases()
 _CUES: Final = _Words(_load_cues())
 _TELLING: Final = _Words({telling: [telling] for telling in _BY_TELLING})
+_TOLD: Final = Memo(_told, limit=_REMEMBERED)

@@ -190,8 +190,8 @@ def _score(lang: str, words: Sequence[str]) -> float:
 
 
 @cache
-def _grams(lang: str) -> tuple[Mapping[str, Mapping[str, float]], Mapping[str, float]]:
-    """Give how probable a letter is after two others in a language, from its word list."""
+def _grams(lang: str) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Give how probable three letters are in a language, from its word list; and two and any."""
     counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for rank, word in enumerate(_WORDS[lang]):
         weight = 1 / (rank + _FLAT) ** 0.5
@@ -200,8 +200,9 @@ def _grams(lang: str) -> tuple[Mapping[str, Mapping[str, float]], Mapping[str, f
             counts[marked[at : at + 2]][marked[at + 2]] += weight
     return (
         {
-            pair: {letter: log(n / (sum(after.values()) + _SMOOTH)) for letter, n in after.items()}
+            pair + letter: log(n / (sum(after.values()) + _SMOOTH))
             for pair, after in counts.items()
+            for letter, n in after.items()
         },
         {
             pair: log(_SMOOTH / (sum(after.values()) + _SMOOTH) / _LETTERS)
@@ -212,20 +213,18 @@ def _grams(lang: str) -> tuple[Mapping[str, Mapping[str, float]], Mapping[str, f
 
 _SMOOTH: Final = 0.3
 _LETTERS: Final = 30
+#: The log probability of a letter after two that the word list does not have.
+_UNSEEN: Final = -log(_LETTERS)
 
 
 @lru_cache(maxsize=100_000)
 def _spelt(lang: str, word: str) -> float:
     """Give the log probability of a word that is not in the list of a language, by its letters."""
-    after, other = _grams(lang)
-    unseen = -log(_LETTERS)
+    known, other = _grams(lang)
     marked = f"^^{word[:20]}$"
     total = log(_UNKNOWN)
     for at in range(len(marked) - 2):
-        pair, letter = marked[at : at + 2], marked[at + 2]
-        letters = after.get(pair)
-        if letters is None:
-            total += unseen
-        else:
-            total += letters.get(letter, other[pair])
+        letters = marked[at : at + 3]
+        found = known.get(letters)
+        total += other.get(letters[:2], _UNSEEN) if found is None else found
     return total

@@ -88,6 +88,7 @@ local function probe_common()
   redis.call('ZCARD', key('resolved'))
   redis.call('XLEN', key('outbox'))
   redis.call('HLEN', key('positions'))
+  redis.call('ZCARD', key('keydays'))
 end
 
 local function enqueue(id, team, rank, due)

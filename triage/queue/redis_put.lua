@@ -341,8 +341,8 @@ local function write()
   return { 'done', repeated }
 end
 
--- find: new posts as a JSON list, each its id, how many keys a copy must share, and its keys; and the
--- tickets that replies are about ------------------------------------------------------------------
+-- find: new posts as a JSON list, with what `write` gets of them to find copies by; and the tickets
+-- that replies are about ---------------------------------------------------------------------------
 
 local function find()
   local new, met, alike = cjson.decode(take()), {}, {}

@@ -10,7 +10,14 @@ from typing import Any, Final
 import orjson
 
 from triage.queue import Action, Entry
-from triage.queue.document import Created, Stored, event_data, event_id, from_state
+from triage.queue.document import (
+    Created,
+    Stored,
+    event_data,
+    event_id,
+    from_state,
+    window_of,
+)
 from triage.queue.merge import Write
 from triage.queue.summary import Summary
 
@@ -85,10 +92,16 @@ def creation_args(creations: Iterable[Created]) -> list[Any]:
 
 def find_args(entries: Sequence[Entry]) -> list[Any]:
     """Lay out the posts of a batch that may be bundled, for ``find``, and what others answer."""
-    signatures = {entry.ticket_id: entry.bundling.signature for entry in entries if entry.bundling}
+    bundlings = {entry.ticket_id: entry.bundling for entry in entries if entry.bundling}
     posts = [
-        {"id": ticket, "shared": one.shared, "words": one.words, "keys": one.keys}
-        for ticket, one in signatures.items()
+        {
+            "id": ticket,
+            "shared": one.signature.shared,
+            "words": one.signature.words,
+            "window": window_of(one),
+            "keys": one.signature.keys,
+        }
+        for ticket, one in bundlings.items()
     ]
     return [orjson.dumps(posts), *{entry.reply.to for entry in entries if entry.reply}]
 
