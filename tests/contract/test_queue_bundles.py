@@ -168,6 +168,8 @@ def test_split_stays_apart(store: Store, queue: Queue, put: Put) -> None:
     counts = {t.id: t.bundle["count"] for t in listed(queue, store) if t.bundle}
     assert counts == {lead: 4, out[0]: 2}
     assert put(store.copy("p1", FIRE)).repeated == 1
+    assert put(store.copy("p2", EDITED)).edited == 1
+    assert queue.get(store.id("p2"), now=NOW).within == out[0]
 
 
 def test_merge_by_hand(store: Store, queue: Queue, put: Put) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.bundle.data import words as words_of
-from triage.bundle.words import Words, read
+from triage.bundle.words import LIGHT, Words, read
 from triage.memo import Memo
 
 #: Changes with anything that changes sketches; keys of two versions never meet.
@@ -32,6 +32,8 @@ _EXACT: Final = "1e"
 #: Keys a text, at most; with six or fewer too many copies get a ticket of their own.
 SKETCH: Final = 7
 _MANY: Final = 4
+#: The length of a text that was cut off.
+ANY_LENGTH: Final = "0/0"
 #: Texts with fewer words only meet when they are equal, and soon.
 LEAST_WORDS: Final = 5
 
@@ -58,8 +60,9 @@ class Signature:
     exact: str
     #: Names what near copies share; empty for short texts.
     near: tuple[str, ...]
-    #: How many words the text has; 0: it was cut off, so that its copies may have any number.
-    words: int
+    #: How many words the text has without light ones, and with; "0/0": it was cut off, so that its
+    #: copies may have any number.
+    length: str
 
     @property
     def short(self) -> bool:
@@ -104,12 +107,15 @@ def exact(words: Words) -> str:
 def _signature(words: Words, near: tuple[str, ...]) -> Signature | None:
     if not words.tokens:
         return None
-    return Signature(exact=exact(words), near=near, words=length(words))
+    return Signature(exact=exact(words), near=near, length=length(words))
 
 
-def length(words: Words) -> int:
-    """Give how many words a text has; 0: it was cut off."""
-    return 0 if words.cut_off else len(words.tokens)
+def length(words: Words) -> str:
+    """Give how many words a text has, as a signature tells it."""
+    if words.cut_off:
+        return ANY_LENGTH
+    total = len(words.tokens)
+    return f"{total - sum(map(words.tokens.count, LIGHT))}/{total}"
 
 
 def _sketches(texts: Sequence[Words]) -> list[tuple[str, ...]]:

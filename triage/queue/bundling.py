@@ -39,6 +39,17 @@ EQUAL: Final = 1000
 MEMBER_LIMIT: Final = 5_000
 
 
+def findable(stored: Stored) -> bool:
+    """Whether new copies may join a ticket at all."""
+    apart = stored.bundle is not None and stored.bundle.apart
+    return not (stored.gone or stored.within or apart or first_text(stored) == MASK)
+
+
+def first_text(stored: Stored) -> str:
+    """Give the text with which all in a bundle are compared."""
+    return stored.bundle.variants[0].text if stored.bundle else text_of(stored.doc)
+
+
 def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Comparison | None:
     """Say how a post compares with a bundle (or a ticket that may become one); None: it stays out.
 
@@ -46,7 +57,7 @@ def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Compa
     facts also beside one that is: what is new in it must be seen.
     """
     found = _compared(lead, words, bundling.signature.exact)
-    if found is None or not found.same:
+    if not found.same:
         return None
     # Most candidates are no copies: what is summed up here is not needed for them.
     summary = Summary.of(lead)
@@ -61,17 +72,11 @@ def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Compa
     return None if lead.resolved or (critical and news) else found
 
 
-def _compared(lead: Stored, words: Words, exact: str) -> Comparison | None:
-    """Compare a text with a bundle's first one, or any that is equal; None: no copies join it."""
-    bundle = lead.bundle
-    if lead.gone or lead.within or (bundle and bundle.apart):
-        return None
-    text = bundle.variants[0].text if bundle else text_of(lead.doc)
-    if text == MASK:
-        return None
-    if bundle and bundle.has(exact):
+def _compared(lead: Stored, words: Words, exact: str) -> Comparison:
+    """Compare a text with a bundle's first one; any of the others may be equal to it."""
+    if lead.bundle and lead.bundle.has(exact):
         return Comparison(same=True, equal=True)
-    return compare(read(text), words)
+    return compare(read(first_text(lead)), words)
 
 
 def _in_time(summary: Summary, entry: Entry, bundling: Bundling) -> bool:

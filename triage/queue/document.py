@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from triage.bundle import ANY_LENGTH
 from triage.jsontext import storable
 from triage.queue import Action, Bundling, Entry
 from triage.ticket import State, Urgency, org_of
@@ -146,7 +147,7 @@ class Created(NamedTuple):
     keys: tuple[str, ...] = ()
     #: How many of them a ticket must share that it may be a copy of.
     shared: int = 1
-    words: int = 0
+    length: str = ANY_LENGTH
     window: int = 0
 
 
@@ -198,7 +199,7 @@ def create(
         within=lead.id if lead else "",
         keys=entry.bundling.signature.keys if entry.bundling and not lead else (),
         shared=entry.bundling.signature.shared if entry.bundling else 1,
-        words=entry.bundling.signature.words if entry.bundling else 0,
+        length=entry.bundling.signature.length if entry.bundling else ANY_LENGTH,
         window=window_of(entry.bundling),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from triage.bundle import ANY_LENGTH
 from triage.queue.document import Stored
 from triage.queue.merge import Write
 
@@ -21,7 +22,7 @@ class Draft:
     #: Under which further keys its copies find it.
     keys: dict[str, None] = field(default_factory=dict)
     shared: int = 1
-    words: int = 0
+    length: str = ANY_LENGTH
     window: int = 0
     #: A copy joined it.
     joined: bool = False
@@ -42,6 +43,6 @@ class Draft:
             events=tuple(self.events),
             keys=tuple(self.keys),
             shared=self.shared,
-            words=self.words,
+            length=self.length,
             window=self.window,
         )

@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from triage.bundle import ANY_LENGTH
 from triage.queue import Action, Entry, PutResult
 from triage.queue.checks import check_name, check_org
 from triage.queue.document import (
@@ -48,8 +49,8 @@ class Write:
     #: Under which further keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
     shared: int = 1
-    #: How many words its first text has; 0: any.
-    words: int = 0
+    #: The length of its first text, as a signature tells it.
+    length: str = ANY_LENGTH
     window: int = 0
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()

@@ -21,6 +21,8 @@ from triage.queue.bundling import (
     EQUAL,
     admit,
     answered_copy,
+    findable,
+    first_text,
     joined,
     left,
     without_text,
@@ -156,7 +158,7 @@ class _Planner:
         words, best = read(entry.post.text), None
         for ticket in candidates:
             lead = self._stored(ticket)
-            found = admit(lead, words, entry, bundling) if lead else None
+            found = admit(lead, words, entry, bundling) if lead and findable(lead) else None
             if found is not None and found.equal:
                 return self._draft(ticket), found
             if found is not None and best is None:
@@ -189,7 +191,7 @@ class _Planner:
         copy = Copy.from_entry(entry, bundling)
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
-        draft.words = length(read(Summary.of(after).variants[0].text))
+        draft.length = length(read(first_text(after)))
         draft.keys.update(dict.fromkeys(bundling.signature.keys))
         draft.window = window_of(bundling)
         self._find_by((bundling.signature.exact,), after.id)
@@ -284,7 +286,7 @@ class _Planner:
                 if entry.bundling is not None:
                     draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
                     draft.shared = entry.bundling.signature.shared
-                    draft.words = entry.bundling.signature.words
+                    draft.length = entry.bundling.signature.length
                 draft.window = window_of(entry.bundling)
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)

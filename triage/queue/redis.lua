@@ -14,7 +14,7 @@
 --                               b        what is known of its copies, JSON (queue/summary.py)
 --   members:<id>        set     tickets inside a bundle
 --   keys:<day>          hash    key of a signature (triage/bundle) -> tickets that copies find by
---                               it, newest first, each `<id>/<words of its text>`, spaces between
+--                               it, newest first, each `<id>/<length of its text>`, spaces between
 --   keydays             zset    days that have such keys, score: when no window reaches them, s
 --   registered          string  the last request after which copies find more tickets than before
 --   history:<id>        list    what happened, JSON, oldest first
@@ -91,10 +91,25 @@ local function probe_common()
   redis.call('ZCARD', key('keydays'))
 end
 
-local function enqueue(id, team, rank, due)
-  local order = tonumber(rank) == 0 and due or number(tonumber(due) + 1e15)
-  redis.call('ZADD', key('queue', team), order, id)
-  redis.call('ZADD', key('depth', team .. ':' .. rank), due, id)
+-- Puts tickets into their queues, those of a queue at once: a command costs more than a member.
+local AT_ONCE = 1000 -- so many values are passed to a command, at most
+local function enqueue(tickets)
+  local queues = {}
+  local function add(queue, score, id)
+    local members = queues[queue] or {}
+    queues[queue] = members
+    members[#members + 1], members[#members + 2] = number(score), id
+  end
+  for _, ticket in ipairs(tickets) do
+    local rank, due = tonumber(ticket.rank), tonumber(ticket.due)
+    add(key('queue', ticket.team), rank == 0 and due or due + 1e15, ticket.id)
+    add(key('depth', ticket.team .. ':' .. rank), due, ticket.id)
+  end
+  for queue, members in pairs(queues) do
+    for from = 1, #members, AT_ONCE do
+      redis.call('ZADD', queue, unpack(members, from, math.min(from + AT_ONCE - 1, #members)))
+    end
+  end
 end
 
 local function dequeue(id, team, rank)

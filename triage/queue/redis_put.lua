@@ -40,7 +40,7 @@ local function take_changes()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
       change.history, change.events = take_list(), take_list()
-      change.shared, change.words = tonumber(take()), tonumber(take())
+      change.shared, change.length = tonumber(take()), take()
       change.window, change.keys = tonumber(take()), take_list()
     end
     changes[i] = change
@@ -64,8 +64,7 @@ end
 -- costs little of what they cost alone. A key that is written takes along what it led to before, so
 -- that the newest day that has it tells all.
 local DAY = 86400
-local KEYS_AT_ONCE = 1000 -- so many are passed at once, at most
-local buckets = {} -- what was read, by key; the tickets newest first, each with its words
+local buckets = {} -- what was read, by key; the tickets newest first, each with its length
 
 local function keys_of_day(day) return key('keys', number(day)) end
 
@@ -75,8 +74,8 @@ local function today() return math.floor(redis.call('TIME')[1] / DAY) end
 local function read_keys(names, day)
   local missing = {}
   if redis.call('HLEN', keys_of_day(day)) == 0 then return names end
-  for from = 1, #names, KEYS_AT_ONCE do
-    local till = math.min(from + KEYS_AT_ONCE - 1, #names)
+  for from = 1, #names, AT_ONCE do
+    local till = math.min(from + AT_ONCE - 1, #names)
     local found = redis.call('HMGET', keys_of_day(day), unpack(names, from, till))
     for i = 1, till - from + 1 do
       local name = names[from + i - 1]
@@ -109,7 +108,7 @@ local function standing() return redis.call('GET', key('registered')) or '' end
 
 local changed, longest = {}, 0 -- keys to be written, and for how many seconds
 local function register(new)
-  local own, entry = new.id .. '/', new.id .. '/' .. number(new.words)
+  local own, entry = new.id .. '/', new.id .. '/' .. new.length
   if #new.keys > 0 and new.window > longest then longest = new.window end
   for _, name in ipairs(new.keys) do
     local ids, before = entry, buckets[name]
@@ -134,10 +133,10 @@ local function write_keys(request)
   end
   for name in pairs(changed) do
     pairs_of[#pairs_of + 1], pairs_of[#pairs_of + 2] = name, buckets[name]
-    if #pairs_of >= KEYS_AT_ONCE then flush() end
+    if #pairs_of >= AT_ONCE then flush() end
   end
   if #pairs_of > 0 then flush() end
-  redis.call('ZADD', key('keydays'), (day + 1) * DAY + longest, number(day))
+  redis.call('ZADD', key('keydays'), 'GT', (day + 1) * DAY + longest, number(day))
   redis.call('SET', key('registered'), request)
 end
 
@@ -150,10 +149,14 @@ local function forget_keys()
   end
 end
 
--- Whether two texts can be near by how many words they have (triage/bundle/compare.py); 0: any.
+-- Whether two texts can be near by their lengths (triage/bundle/signature.py and compare.py).
 local ONE_IN = 5
+local ANY_LENGTH = '0/0'
 local function lengths_fit(a, b)
-  return a == 0 or b == 0 or math.abs(a - b) * ONE_IN <= math.max(a, b)
+  if a == ANY_LENGTH or b == ANY_LENGTH then return true end
+  local a_heavy, a_all = string.match(a, '^(%d+)/(%d+)$')
+  local b_heavy, b_all = string.match(b, '^(%d+)/(%d+)$')
+  return math.abs(a_heavy - b_heavy) * ONE_IN <= math.max(a_all, b_all)
 end
 
 -- The tickets that are worth a comparison with a new one, the likeliest first, and how many keys
@@ -172,8 +175,8 @@ local function likely(new)
   local ids, shared = {}, {}
   for _, entry in ipairs(entries) do
     if hits[entry] >= new.shared then
-      local id, words = string.match(entry, '^(.+)/(%d+)$')
-      if hits[entry] >= EQUAL or lengths_fit(new.words, tonumber(words)) then
+      local id, length = string.match(entry, '^([^/]+)/(.+)$')
+      if hits[entry] >= EQUAL or lengths_fit(new.length, length) then
         ids[#ids + 1], shared[id] = id, hits[entry]
       end
     end
@@ -281,7 +284,7 @@ local function apply(change)
   register(change)
   if change.from_team ~= '' then dequeue(change.id, change.from_team, change.from_rank) end
   if change.to_team ~= '' then
-    enqueue(change.id, change.to_team, change.to_rank, change.due)
+    enqueue({ { id = change.id, team = change.to_team, rank = change.to_rank, due = change.due } })
     redis.call('SADD', key('teams'), change.to_team)
   end
   if change.resolved ~= '0' then
@@ -308,12 +311,12 @@ local function write()
     return { 'stale', moved, standing(), alike, met }
   end
 
-  local events, teams = {}, {}
+  local events, queued, teams = {}, {}, {}
   for _, new in ipairs(fresh) do
     redis.call('HSET', key('ticket', new.id), 'v', 1, 's', new.s, 'doc', new.doc,
       'seen', new.digest)
     if new.within == '' then
-      enqueue(new.id, new.team, new.rank, new.due)
+      queued[#queued + 1] = new
       teams[new.team] = true
       register(new)
     else
@@ -322,6 +325,7 @@ local function write()
     end
     events[#events + 1] = new.event
   end
+  enqueue(queued)
   for team in pairs(teams) do redis.call('SADD', key('teams'), team) end
   for _, change in ipairs(changes) do
     if change.kind ~= 'check' then

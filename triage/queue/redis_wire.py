@@ -60,7 +60,7 @@ def write_args(write: Write) -> list[Any]:
         len(write.events),
         *write.events,
         write.shared,
-        write.words,
+        write.length,
         write.window,
         len(write.keys),
         *write.keys,
@@ -81,7 +81,7 @@ def creation_args(creations: Iterable[Created]) -> list[Any]:
                 "due": new.due,
                 "within": new.within,
                 "shared": new.shared,
-                "words": new.words,
+                "length": new.length,
                 "window": new.window,
                 "keys": new.keys,
             }
@@ -97,7 +97,7 @@ def find_args(entries: Sequence[Entry]) -> list[Any]:
         {
             "id": ticket,
             "shared": one.signature.shared,
-            "words": one.signature.words,
+            "length": one.signature.length,
             "window": window_of(one),
             "keys": one.signature.keys,
         }
