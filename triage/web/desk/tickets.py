@@ -18,6 +18,7 @@ from triage.web.background import clock
 from triage.web.desk.answers import offered
 from triage.web.desk.rows import Row, row_of
 from triage.web.desk.screen import ATicketScreen, Screen
+from triage.web.desk.words import Label, words_of
 from triage.web.identity import Scope, check_team, needs
 from triage.web.queues import TicketPath, name_of
 
@@ -59,6 +60,17 @@ async def copies(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     return screen.page(
         "_members.html", ticket=found, members=inside, more=row.count - 1 - len(inside)
     )
+
+
+@router.get("/tickets/{ticket}/words")
+async def words(screen: ATicketScreen, ticket: TicketPath, label: Label) -> HTMLResponse:
+    """Show the text of a ticket with the words that weighed for one of its labels."""
+    found = await _seen(screen, ticket, "ticket.view")
+    if found.post.get("deleted"):
+        raise NotFound("de afzender heeft dit bericht ingetrokken")
+    explanation = await screen.service.pools.judge(screen.service.judge.explain, found)
+    chosen = {"words": words_of(found, label, explanation)}
+    return screen.page("_words.html", **{**_context(screen, found, clock()), **chosen})
 
 
 @router.get("/tickets/{ticket}/author")
@@ -173,6 +185,7 @@ def _context(screen: Screen, ticket: Ticket, now: datetime) -> dict[str, Any]:
         "reasons": said.get("reasons") or (),
         "replies": (),
         "answers_to": "",
+        "words": words_of(ticket, "topic"),
         "bundle": {"variants": (), "authors": 0, "count": row.count}
         | dict(getattr(ticket, "bundle", None) or {}),
         "answers": [(answer, answer.filled(values), fits) for answer, fits in answers],

@@ -8,10 +8,12 @@ import { filters } from "./filters.js";
 import { keys } from "./keys.js";
 import { List } from "./list.js";
 import { clocks, listen } from "./live.js";
+import { labelling } from "./one.js";
 import * as menus from "./menu.js";
 import { bus, resume } from "./net.js";
 import { Pane } from "./pane.js";
 import { Regroup } from "./regroup.js";
+import { words } from "./words.js";
 
 function common() {
   alarm();
@@ -36,6 +38,7 @@ function reader(list) {
   const actions = new Actions(pane, list);
   const regroup = new Regroup(pane, list, actions);
   const box = $("reader");
+  words(box, pane);
   box.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
@@ -112,6 +115,7 @@ common();
 if (settings.page === "board") board();
 else if (settings.page === "queue") queue();
 else if (settings.page === "ticket") keys(reader(null));
+else if (settings.page === "labelling") keys(labelling());
 else keys();
 listen();
 resume(() => bus.dispatchEvent(new Event("resync")));

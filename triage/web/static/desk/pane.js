@@ -207,7 +207,7 @@ function save(all) {
 function path(active) {
   if (active.id) return `#${CSS.escape(active.id)}`;
   if (active.name === "member") return `input[name=member][value="${CSS.escape(active.value)}"]`;
-  for (const name of ["act", "menu", "urgency", "topic", "intent"]) {
+  for (const name of ["act", "menu", "urgency", "topic", "intent", "words"]) {
     if (active.dataset?.[name]) return `[data-${name}="${CSS.escape(active.dataset[name])}"]`;
   }
   return "";
