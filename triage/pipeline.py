@@ -21,7 +21,8 @@ from triage.errors import InvalidPost
 from triage.language import Reader, spans
 from triage.log import Record
 from triage.post import Post
-from triage.queue import Bundling, Entry
+from triage.profiles import Bundles
+from triage.queue import Bundling, Entry, Reply
 from triage.reading import Reading
 from triage.route import Profile
 from triage.ticket import UNKNOWN, Assessment, Urgency, ticket_id
@@ -218,6 +219,7 @@ class Pipeline:
         return Entry(
             ticket_id=ticket_id(org, post.id),
             bundling=_bundling(profile, post, signature),
+            reply=reply_of(post, org, profile.bundles) if post.in_reply_to else None,
             post=post,
             assessment=assessment,
             route=route,
@@ -239,6 +241,13 @@ def _bundling(profile: Profile, post: Post, signature: Signature | None) -> Bund
         answer_copies=bundles.answer_copies,
         key_figure=profile.is_key_figure(post),
     )
+
+
+def reply_of(post: Post, org: str, bundles: Bundles) -> Reply | None:
+    """Say which ticket a post may join as a reply; None: it stands by itself."""
+    if bundles.replies == "geen" or not post.in_reply_to or post.in_reply_to == post.id:
+        return None
+    return Reply(to=ticket_id(org, post.in_reply_to), others=bundles.replies == "onderwerp")
 
 
 #: What names a place, the most exact first; how many are kept of one post.

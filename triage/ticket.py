@@ -167,8 +167,11 @@ class Ticket:
     snoozed_until: datetime | None = None
     #: The ticket of the bundle that it stands inside; empty: it stands in a queue.
     within: str = ""
+    #: It stands there as a reply, not as a copy.
+    reply: bool = False
     #: Its copies: ``count`` (its own post included), ``authors``, ``channels``, ``first``,
-    #: ``last``, ``reach`` and the distinct texts (``variants``); None for one post alone.
+    #: ``last``, ``reach`` and the distinct texts (``variants``); beside them the number of
+    #: ``replies``. None for one post alone.
     bundle: Mapping[str, Any] | None = None
     #: What happened, oldest first: ``{"at", "action", "by", ...}``.
     history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)

@@ -14,7 +14,7 @@ import pytest
 from tests.plugins.redis_server import RedisServer
 from triage.bundle import sign
 from triage.post import Author, Post
-from triage.queue import Bundling, Entry, Queue
+from triage.queue import Bundling, Entry, Queue, Reply
 from triage.queue.open import open_queue
 from triage.ticket import Assessment, Reason, Route, Urgency, ticket_id
 
@@ -69,9 +69,11 @@ class Store:
         received_at: datetime = NOW,
         bundled: bool = False,
         key_figure: bool = False,
+        others: bool = True,
         **fields: Any,
     ) -> Entry:
-        """Give a post on its way into a queue."""
+        """Give a post on its way into a queue; ``others``: how its reply may join."""
+        to = fields.get("in_reply_to")
         fields.setdefault("channel", "x")
         fields.setdefault("author", Author(id="u-1", name="Jan Jansen", followers=12))
         said = Post(id=post, text=text, created_at=NOW - minutes(1), **fields)
@@ -95,6 +97,7 @@ class Store:
             received_at=received_at,
             partition=partition,
             bundling=self._bundling(text, key_figure=key_figure) if bundled else None,
+            reply=Reply(to=ticket_id(self.org, to), others=others) if to else None,
         )
 
     @staticmethod

@@ -175,6 +175,20 @@ def test_a_list_follows_its_queue(store: Store, queue: Queue, put: Put) -> None:
         queue.undo(store.id("p5"), by="a", now=NOW, request=request())
         put(*(store.entry(f"n{n}", due=NOW + minutes(n / 7)) for n in range(40)))
         await look()
+        text = "De brug over de vaart staat al een uur open"
+        put(*(store.copy(f"c{n}", text) for n in range(3)))
+        await look()
+        put(store.copy("c3", text), store.entry("r", "En nu?", in_reply_to="c0"))
+        await look()
+        (row,) = [r for r in await lists.rows(store.org, TEAM, now=NOW) if r.count > 1]
+        assert (row.id, row.count, row.replies) == (store.id("c0"), 4, 1)
+        lead = store.id("c0")
+        queue.split(lead, [store.id("c3")], token=None, by="a", now=NOW, request=request())
+        await look()
+        put(store.deletion("c2"), store.entry("r", "En hoe nu?", in_reply_to="c0"))
+        await look()
+        queue.merge(lead, [store.id("c3")], token=None, by="a", now=NOW, request=request())
+        await look()
 
     asyncio.run(play())
 
@@ -213,6 +227,8 @@ def test_activity_counts_each_event_once() -> None:
     busy = activity.of("o", now=at + timedelta(minutes=41))
     assert (busy.arrived[TEAM], busy.handled[TEAM]) == (1, 2)
     assert busy.people == {TEAM: ["bob"]}
+    activity.note("o", [event(7, "replied", 41), event(8, "replied", 41, reopened=True)])
+    assert activity.hours("o", since=at)[TEAM, at].reopened == 1
     back = event(6, "undone", 41, by="ans", topic="overig", before={"topic": "wonen"})
     activity.note("o", [back])
     assert activity.corrections("o") == [("overig", "wonen", 0)]

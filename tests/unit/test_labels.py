@@ -21,7 +21,7 @@ from triage.log import Log, Topic
 from triage.log.open import open_log
 from triage.log.posts import new_record
 from triage.post import Post
-from triage.queue import Change, Entry, Queue
+from triage.queue import Change, Entry, Queue, Reply
 from triage.queue.open import open_queue
 from triage.reading import Reading
 from triage.relay import Relay
@@ -60,13 +60,18 @@ class Desk:
         self.relay = Relay(self.log, self.queue, [ORG])
         self._requests = iter(range(1000))
 
-    def put(self, post: dict[str, Any], *, sampled: str = "") -> str:
+    def put(self, post: dict[str, Any], *, sampled: str = "", to: str = "") -> str:
         made = Post.from_mapping(post, received_at=NOW)
         self.log.append(Topic.POSTS, [new_record(made)])
         route = Route(team="kcc", due_at=NOW, due_minutes=0, rule="r", sampled=sampled)
         ticket = ticket_id(ORG, made.id)
         entry = Entry(
-            ticket_id=ticket, post=made, assessment=assessment(), route=route, received_at=NOW
+            ticket_id=ticket,
+            post=made,
+            assessment=assessment(),
+            route=route,
+            received_at=NOW,
+            reply=Reply(to=to, others=True) if to else None,
         )
         self.queue.put(ORG, [entry], now=NOW, request=self.request())
         return ticket
@@ -208,6 +213,21 @@ def test_authors_and_threads_stay_together_and_unknown(desk: Desk) -> None:
     assert one.thread == two.thread != three.thread
     other = Pseudonyms(b"x" * 32)
     assert other.name("author", "jan") != one.author_group
+
+
+def test_what_is_said_of_a_ticket_is_not_said_of_its_replies(desk: Desk) -> None:
+    """A reply is in the export with its own labels, which nobody looked at, and its ticket."""
+    ticket = desk.put({"id": "a", "text": "eerste", "author": {"id": "jan"}})
+    reply = {"id": "b", "text": "en nu?", "author": {"id": "jan"}, "in_reply_to": "a"}
+    inside = desk.put(reply, to=ticket)
+    desk.correct(ticket, topic="wonen", urgency=Urgency.HOOG)
+    desk.resolve(ticket)
+    rows = desk.rows()
+    assert rows[ticket].labels["topic"] == "wonen"
+    assert rows[ticket].status is Status.CORRECTED
+    assert rows[inside].labels == rows[inside].predicted
+    assert rows[inside].status is Status.UNTOUCHED
+    assert (rows[inside].bundle, rows[inside].thread) == (ticket, rows[ticket].thread)
 
 
 def test_the_text_is_the_one_that_the_person_saw(desk: Desk) -> None:

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.errors import InvalidProfile
+from triage.pipeline import reply_of
 from triage.post import Author, Post
 from triage.profiles import INTENTS, TOPICS, reader
 from triage.profiles.check import findings
 from triage.profiles.lines import lines_of
 from triage.route import Profile, builtin_names, check
-from triage.ticket import URGENCIES, Assessment, Route, Urgency
+from triage.ticket import URGENCIES, Assessment, Route, Urgency, ticket_id
 
 ROOT = Path(__file__).parents[2]
 DAYS = ROOT / "tests" / "data" / "days"
@@ -597,3 +598,36 @@ def test_the_docs_name_every_key() -> None:
     text = (ROOT / "docs" / "profiles.md").read_text()
     known = {*reader._TOP_KEYS, *reader._TEAM_KEYS, *reader._RULE_KEYS, *reader._WHEN_KEYS}
     assert [key for key in sorted(known) if f"`{key}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "joins", "others"),
+    [
+        ("", True, True),
+        ('replies = "onderwerp"', True, True),
+        ('replies = "auteur"', True, False),
+        ('replies = "geen"', False, False),
+    ],
+)
+def test_which_replies_join_is_the_profiles(
+    tmp_path: Path, chosen: str, *, joins: bool, others: bool
+) -> None:
+    """None, the author's, or those about the same subject too; a post never answers itself."""
+    path = tmp_path / "proef.toml"
+    path.write_text(f"{TOP}[bundles]\n{chosen}\n{REST}")
+    bundles = Profile.load(path).bundles
+    post = Post(id="b", text="En nu?", created_at=datetime.now(UTC), in_reply_to="a")
+    found = reply_of(post, "proef", bundles)
+    assert (found is not None) is joins
+    if found:
+        assert (found.to, found.others) == (ticket_id("proef", "a"), others)
+    alone = Post(id="a", text="En nu?", created_at=post.created_at, in_reply_to="a")
+    assert reply_of(alone, "proef", bundles) is None
+
+
+def test_an_unknown_choice_of_replies_is_told(checked: Any) -> None:
+    """With its line, and what there is to choose from."""
+    problems = checked(f'{TOP}[bundles]\nreplies = "alle"\n{REST}')
+    assert problems == [
+        f"{TOP.count(chr(10)) + 2}: replies: moet een zijn van: geen, auteur, onderwerp"
+    ]

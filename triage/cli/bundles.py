@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -71,7 +72,8 @@ def _read(
 def _put(
     pipeline: Pipeline, queue: Queue, batch: list[tuple[dict[str, Any], Received]]
 ) -> list[tuple[dict[str, Any], Entry]]:
-    entries = pipeline.judge([received for _, received in batch])
+    judged = pipeline.judge([received for _, received in batch])
+    entries = [replace(entry, reply=None) for entry in judged]  # a reply is no copy
     # A stream passes by in the order in which it is given, whatever its clocks say.
     for org in pipeline.orgs:
         own = [entry for entry in entries if entry.ticket_id.startswith(f"{org}.")]

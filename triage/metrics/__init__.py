@@ -66,6 +66,8 @@ class PutResult(Protocol):
     @property
     def raised(self) -> int: ...
     @property
+    def replied(self) -> int: ...
+    @property
     def sizes(self) -> Sequence[int]: ...
 
 
@@ -174,6 +176,7 @@ class Metrics:
         counter.labels("repeated").inc(result.repeated)
         counter.labels("deleted").inc(result.deleted)
         counter.labels("joined").inc(result.joined)
+        counter.labels("replied").inc(result.replied)
         self._counters["triage_bundles_raised"].inc(result.raised)
         for size in result.sizes:
             self._histograms["triage_bundle_posts"].observe(size)

@@ -92,10 +92,12 @@ COUNTERS: Final[Mapping[CounterName, Definition]] = {
     "triage_posts_put": Definition(
         unit="posts",
         labels=("result",),
-        meaning="Posts that the queue store took: created, edited, repeated, deleted, joined.",
+        meaning=(
+            "Posts that the queue store took: created, edited, repeated, deleted, joined, replied."
+        ),
     ),
     "triage_bundles_raised": Definition(
-        unit="bundles", meaning="Bundles that a copy made more urgent or opened again."
+        unit="bundles", meaning="Tickets that a copy or a reply made more urgent or opened again."
     ),
     "triage_posts_rejected": Definition(
         unit="posts",

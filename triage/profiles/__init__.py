@@ -175,6 +175,12 @@ class Bundles:
     hours: int = 24
     #: A copy equal to a text that was answered gets the same answer, where it is not urgent.
     answer_copies: bool = True
+    #: Which replies join the ticket of the post that they answer, one of ``REPLIES``.
+    replies: str = "onderwerp"
+
+
+#: None; those of an author of what is answered; also others' about the same subject.
+REPLIES: Final = ("geen", "auteur", "onderwerp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

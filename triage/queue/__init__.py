@@ -38,45 +38,14 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from triage.bundle import Signature
-from triage.post import Post
+from triage.queue.entry import Bundling as Bundling
+from triage.queue.entry import Entry as Entry
+from triage.queue.entry import Reply as Reply
 from triage.queue.handling import Handling
-from triage.ticket import Assessment, Claim, Route, Ticket, Urgency
+from triage.ticket import Claim, Ticket, Urgency
 
 #: How long the id of a post is remembered after its ticket is gone, in seconds.
 REMEMBER_SECONDS: Final = 48 * 3600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundling:
-    """How a post may be bundled with its copies."""
-
-    signature: Signature
-    #: How long after the last copy of a bundle another one joins it, in seconds.
-    window: int
-    #: A copy equal to what was answered already gets the same answer.
-    answer_copies: bool
-    #: A key figure wrote it: then a person looks, whatever was answered already.
-    key_figure: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A post, judged and routed, on its way into a queue."""
-
-    ticket_id: str
-    post: Post
-    assessment: Assessment
-    route: Route
-    received_at: datetime
-    #: The partition it was read from; None outside a stream (``rebuild``).
-    partition: str | None = None
-    #: What the language step adds to the ticket: ``lang``, and where it is about, the most exact
-    #: place first.
-    lang: str = "nl"
-    places: tuple[str, ...] = ()
-    #: None: it gets a ticket of its own, whatever it says.
-    bundling: Bundling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +84,8 @@ class PutResult:
     #: Posts that joined a bundle, and bundles that one of them made more urgent or opened again.
     joined: int = 0
     raised: int = 0
+    #: Replies that joined the ticket of what they answer.
+    replied: int = 0
     #: How many posts each bundle that one of them joined holds now.
     sizes: Sequence[int] = ()
     #: Partitions whose position was not as expected: where it stands. Their entries were not put.
@@ -142,6 +113,8 @@ class Action(StrEnum):
     JOINED = "joined"
     #: A copy made its bundle more urgent, or opened it again.
     RAISED = "raised"
+    #: A reply joined a ticket, or one that is critical stands beside it.
+    REPLIED = "replied"
     #: A post was taken out of a bundle by hand, or put into one.
     SPLIT = "split"
     MERGED = "merged"
@@ -346,9 +319,18 @@ class Queue(Handling, Protocol):
         ...
 
     def members(
-        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+        self,
+        ticket: str,
+        *,
+        now: datetime,
+        limit: int = 100,
+        offset: int = 0,
+        replies: bool | None = None,
     ) -> Sequence[Ticket]:
-        """Give the tickets inside a bundle (without history), ordered by id."""
+        """Give the tickets inside one (without history): copies by id, then replies by time.
+
+        ``replies``: only those, or only the others.
+        """
         ...
 
     def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:

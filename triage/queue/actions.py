@@ -30,6 +30,7 @@ from triage.queue.document import (
     without_expired_lease,
 )
 from triage.queue.merge import Write
+from triage.queue.summary import Summary
 from triage.ticket import Urgency
 
 #: Decides what an action writes on a ticket as it stands; other tickets that it is about follow.
@@ -202,7 +203,7 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
     """Bring an outcome from the log over a ticket that is older; None where it isn't.
 
     An outcome from before the ticket's last edit sets what a person decided, but the edit stands:
-    the ticket stays open and is no less urgent.
+    the ticket stays open and is no less urgent. So does one with more replies than the person saw.
     """
     mark = mark_of(outcome)
     if stored is None or stored.gone or stored.within or mark <= stored.outcome:
@@ -210,8 +211,10 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
     due = to_ms(datetime.fromisoformat(outcome["due_at"]))
     urgency = Urgency(outcome["urgency"])
     edited_since = int(outcome.get("revision", 0)) < stored.revision
+    answers = int(outcome.get("replies", 0))
+    answered_since = stored.bundle is not None and answers < stored.bundle.replies
     rose = edited_since and stored.urgency.rank < urgency.rank
-    resolved = outcome["state"] == "resolved" and not edited_since
+    resolved = outcome["state"] == "resolved" and not (edited_since or answered_since)
     after = replace(
         stored,
         version=max(stored.version + 1, mark[0]),
@@ -221,6 +224,7 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
         intent=stored.intent if rose else str(outcome["intent"]),
         due=min(due, stored.due) if edited_since else due,
         resolved=mark[1] if resolved else 0,
+        bundle=replace(Summary.of(stored), seen=answers) if answers else stored.bundle,
         touched=True,
         outcome=mark,
         owner="",
@@ -339,6 +343,7 @@ def _outcome(
         said=_said(change),
         **({"undoes": undoes.identity(before)} if undoes else {}),
         **({"bundle": before.id} if before.members else {}),
+        **({"replies": before.bundle.replies} if before.bundle and before.bundle.replies else {}),
     )
     copies = (_copy_outcome(after, member, deed, change, undoes) for member in before.members)
     return Write(
@@ -349,18 +354,23 @@ def _outcome(
 def _copy_outcome(
     lead: Stored, member: Stored, deed: Deed, change: Change, undoes: Deed | None
 ) -> bytes:
-    """Build the outcome of a member of a bundle: what its bundle got, under an id of its own."""
+    """Build the outcome of a member of a bundle: what its bundle got, under an id of its own.
+
+    A reply has labels of its own, of which nobody has said anything.
+    """
     identity = deed.copy_of(member, lead.version)
+    labels = labels_of(member) | {"team": lead.team, "reply": True} if member.reply else {}
     return orjson.dumps(
         {
             **event_data(lead, deed.action, deed.at, identity),
+            **labels,
             "ticket": member.id,
             "by": deed.by,
             "before": before_of(member),
             "outcome": change.outcome,
             "revision": member.revision,
             "role": change.role,
-            "said": _said(change),
+            "said": {} if member.reply else _said(change),
             "bundle": lead.id,
             **({"undoes": undoes.copy_of(member, lead.version - 1)} if undoes else {}),
         }

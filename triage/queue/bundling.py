@@ -61,7 +61,7 @@ def admit(lead: Stored, words: Words, entry: Entry, bundling: Bundling) -> Compa
         return None
     # Most candidates are no copies: what is summed up here is not needed for them.
     summary = Summary.of(lead)
-    if summary.count >= MEMBER_LIMIT or not _in_time(summary, entry, bundling):
+    if summary.posts >= MEMBER_LIMIT or not _in_time(summary, entry, bundling):
         return None
     if found.equal:
         return Comparison(same=True, equal=True)
@@ -114,7 +114,9 @@ def joined(
 
 def split_off(lead: Stored, member: Stored) -> Stored:
     """Give a bundle without a member that a person took out."""
-    return replace(lead, bundle=Summary.of(lead).minus(Copy.of(member.doc)))
+    summary = Summary.of(lead)
+    rest = summary.without_reply() if member.reply else summary.minus(Copy.of(member.doc))
+    return replace(lead, bundle=rest)
 
 
 def left(lead: Stored, member: Stored) -> Stored:
@@ -122,9 +124,13 @@ def left(lead: Stored, member: Stored) -> Stored:
     return replace(split_off(lead, member), version=lead.version + 1)
 
 
-def merged(lead: Stored, other: Stored) -> Stored:
-    """Give a bundle with another ticket, and its members, inside it."""
-    summary = Summary.of(lead).merged(Summary.of(other))
+def merged(lead: Stored, other: Stored, *, reply: bool = False) -> Stored:
+    """Give a bundle with another ticket, and its members, inside it; or as a ``reply`` in it."""
+    mine, theirs = Summary.of(lead), Summary.of(other)
+    if reply:
+        summary = replace(mine, replies=mine.replies + 1 + theirs.replies, seen=0)
+    else:
+        summary = mine.merged(theirs)
     return replace(
         lead,
         urgency=min(lead.urgency, other.urgency, key=lambda urgency: urgency.rank),
@@ -133,11 +139,16 @@ def merged(lead: Stored, other: Stored) -> Stored:
     )
 
 
-def without_text(lead: Stored, doc: bytes) -> Stored:
-    """Give a bundle that doesn't show a withdrawn text any more, where no other copy has it."""
+def without_text(lead: Stored, member: Stored) -> Stored:
+    """Give a bundle that doesn't show a withdrawn text any more, where no other copy has it.
+
+    ``member`` is whose text it was; the bundle's own too.
+    """
     if not lead.bundle:
         return lead
-    summary = Summary.of(lead).without_text(Copy.of(doc).exact)
+    if member.reply:
+        return replace(lead, version=lead.version + 1)
+    summary = Summary.of(lead).without_text(Copy.of(member.doc).exact)
     return replace(lead, version=lead.version + 1, bundle=summary)
 
 

@@ -8,7 +8,7 @@ whole milliseconds since 1970 in UTC; fencing tokens are microseconds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 MASK: Final = "[verwijderd door de afzender]"
 #: The most items of history that a ticket keeps.
 HISTORY_LIMIT: Final = 200
-#: The most earlier texts that a ticket keeps, and their bytes together.
-REVISION_LIMIT: Final = 20
-REVISION_BYTES: Final = 128 * 1024
 #: How long a published event is kept for readers that come back, in seconds.
 KEEP_EVENTS_SECONDS: Final = 3600
 #: How long the answer to a request is kept, in seconds.
@@ -72,7 +69,9 @@ class Stored:
     gone: bool = False
     #: The ticket of the bundle that it stands inside; empty: it stands in a queue of its own.
     within: str = ""
-    #: What is known of its copies; None where there were none.
+    #: It stands there as a reply, not as a copy.
+    reply: bool = False
+    #: What is known of its copies and replies; None where there were none.
     bundle: Summary | None = None
     #: The tickets inside it, where they were asked for.
     members: tuple[Stored, ...] = ()
@@ -92,6 +91,7 @@ class Stored:
                 self.revision,
                 self.touched,
                 *self.outcome,
+                *_mark(self.reply),
             ]
         )
 
@@ -106,7 +106,8 @@ class Stored:
 
 def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored:  # noqa: ANN401 - fields of Stored
     """Read a ticket's deciding part; ``rest`` are further fields of :class:`Stored`."""
-    team, urgency, topic, intent, due, resolved, revision, touched, by, at = orjson.loads(state)
+    said = orjson.loads(state)
+    team, urgency, topic, intent, due, resolved, revision, touched, by, at, *reply = said
     return Stored(
         id=ticket,
         version=version,
@@ -119,8 +120,14 @@ def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored: 
         revision=revision,
         touched=touched,
         outcome=(by, at),
+        reply=bool(reply),
         **rest,
     )
+
+
+def _mark(reply: bool) -> tuple[int, ...]:  # noqa: FBT001 - what it is about
+    """Give what ends the state of a reply; other tickets have nothing there."""
+    return (1,) if reply else ()
 
 
 class Created(NamedTuple):
@@ -144,12 +151,19 @@ class Created(NamedTuple):
     window: int = 0
 
 
-def create(entry: Entry, now: datetime, *, lead: Stored | None = None) -> Created:
-    """Encode a ticket of a post that the store has not met; ``lead``: the bundle that it joins."""
+def create(
+    entry: Entry, now: datetime, *, lead: Stored | None = None, reply: bool = False
+) -> Created:
+    """Encode a ticket of a post that the store has not met.
+
+    ``lead``: the ticket that it joins, as a copy or as a ``reply``.
+    """
     route, judged = entry.route, entry.assessment
     urgency, digest, due = judged.urgency, entry.post.digest, to_ms(route.due_at)
     topic, intent = judged.topic, judged.intent
-    state = orjson.dumps([route.team, urgency, topic, intent, due, 0, 0, False, 0, 0])
+    state = orjson.dumps(
+        [route.team, urgency, topic, intent, due, 0, 0, False, 0, 0, *_mark(reply)]
+    )
     action = Action.JOINED if lead else Action.CREATED
     event = {
         "id": event_id(entry.ticket_id, action, entry.post.id, digest),
@@ -363,34 +377,6 @@ def mask_document(doc: bytes) -> bytes:
     data["assessment"].pop("places", None)
     data["assessment"]["urgency_reasons"] = []
     return orjson.dumps(data)
-
-
-def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Take the earlier texts out of a history."""
-    items = [orjson.loads(item) for item in history]
-    return tuple(
-        orjson.dumps({**item, "text": MASK}) if "text" in item else raw
-        for item, raw in zip(items, history, strict=True)
-    )
-
-
-def bound_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Let go of the oldest items, and of the oldest texts, that are over the limits."""
-    texts = size = 0
-    kept: list[bytes] = []
-    for raw in reversed(history[-HISTORY_LIMIT:]):
-        item = orjson.loads(raw)
-        if "text" not in item:
-            kept.append(raw)
-            continue
-        texts += 1
-        size += len(raw)
-        if texts > REVISION_LIMIT or size > REVISION_BYTES:
-            del item["text"]
-            kept.append(orjson.dumps(item))
-        else:
-            kept.append(raw)
-    return tuple(reversed(kept))
 
 
 def to_ms(at: datetime) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import orjson
 
@@ -11,20 +12,24 @@ from triage.bundle import ANY_LENGTH
 from triage.queue import Action, Entry, PutResult
 from triage.queue.checks import check_name, check_org
 from triage.queue.document import (
+    HISTORY_LIMIT,
+    MASK,
     SEEN_LIMIT,
     Created,
     Stored,
-    bound_history,
     document,
     from_ms,
     history_item,
     is_late,
     mask_document,
-    mask_history,
     text_of,
     to_ms,
     without_expired_lease,
 )
+
+#: The most earlier texts that a ticket keeps, and their bytes together.
+REVISION_LIMIT: Final = 20
+REVISION_BYTES: Final = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +68,15 @@ class Plan:
 
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    #: Tickets that replies are about and that the store is not known to have.
+    answered: Iterable[str] = ()
     created: int = 0
     edited: int = 0
     repeated: int = 0
     deleted: int = 0
     joined: int = 0
     raised: int = 0
+    replied: int = 0
     sizes: list[int] = field(default_factory=list)
 
     @property
@@ -108,6 +116,7 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
     settled = late or stored.touched
     rerouted = not held and (rose or not settled)
     relabelled = rerouted or not settled
+    doc = stored.doc if late else document(entry)
     item = history_item(
         now,
         Action.EDITED,
@@ -127,7 +136,8 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
         due=min(stored.due, due),
         resolved=stored.resolved if late and not rose else 0,
         revision=stored.revision + 1,
-        doc=stored.doc if late else document(entry),
+        doc=doc,
+        bundle=stored.bundle and stored.bundle.about(doc),
         seen=(*stored.seen, entry.post.digest)[-SEEN_LIMIT:],
         history=bound_history((*stored.history, item)),
     )
@@ -143,6 +153,34 @@ def masked(stored: Stored, now: int, *, earlier_only: bool = False) -> Stored:
             (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
         ),
     )
+
+
+def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Take the earlier texts out of a history."""
+    items = [orjson.loads(item) for item in history]
+    return tuple(
+        orjson.dumps({**item, "text": MASK}) if "text" in item else raw
+        for item, raw in zip(items, history, strict=True)
+    )
+
+
+def bound_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Let go of the oldest items, and of the oldest texts, that are over the limits."""
+    texts = size = 0
+    kept: list[bytes] = []
+    for raw in reversed(history[-HISTORY_LIMIT:]):
+        item = orjson.loads(raw)
+        if "text" not in item:
+            kept.append(raw)
+            continue
+        texts += 1
+        size += len(raw)
+        if texts > REVISION_LIMIT or size > REVISION_BYTES:
+            del item["text"]
+            kept.append(orjson.dumps(item))
+        else:
+            kept.append(raw)
+    return tuple(reversed(kept))
 
 
 # -- around a put --------------------------------------------------------------------------------
@@ -169,6 +207,7 @@ def counts_of(plan: Plan, moved: Mapping[str, int | None]) -> bytes:
             "deleted": plan.deleted,
             "joined": plan.joined,
             "raised": plan.raised,
+            "replied": plan.replied,
             "sizes": plan.sizes,
             "moved": dict(moved),
         }

@@ -1,4 +1,4 @@
-"""What a ``put`` does: create, bundle, edit, mask, or nothing. Pure; both backends run it.
+"""What a ``put`` does: create, bundle, answer, edit, mask, or nothing. Pure; both backends run it.
 
 The fast path is a post that the store has not met and that no ticket looks like: the store only
 checks that both are so. Everything else is decided here on the tickets as read, and written only
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import orjson
 
-from triage.bundle import ANY_LENGTH, Comparison, length, read
+from triage.bundle import Comparison, length, read
 from triage.queue import Action, Bundling, Entry
 from triage.queue.bundling import (
     CANDIDATES,
@@ -33,13 +33,19 @@ from triage.queue.document import (
     event_data,
     event_id,
     from_ms,
+    history_item,
     is_deleted,
     is_late,
-    mask_history,
     window_of,
 )
-from triage.queue.merge import Plan, Write, edited, fresh, masked
+from triage.queue.draft import Draft
+from triage.queue.merge import Plan, edited, fresh, mask_history, masked
+from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
+from triage.ticket import Urgency
+
+#: How far up the ticket in a queue is looked for: one moves into another while we decide.
+_DEPTH: Final = 4
 
 _NONE: Final[Mapping[str, int]] = {}
 #: Per new ticket, those that it may be a copy of, and how many keys they share with it.
@@ -56,7 +62,10 @@ def plan_put(
     planner = _Planner(known, alike, now, _repeated_keys(entries))
     for ticket, group in groups.items():
         planner.put(ticket, group)
-    return planner.finish()
+    plan = planner.finish()
+    answered = {one.reply.to for group in groups.values() for one in group if one.reply}
+    plan.answered = answered - known.keys()
+    return plan
 
 
 def _repeated_keys(entries: Iterable[Entry]) -> frozenset[str]:
@@ -71,23 +80,6 @@ def _repeated_keys(entries: Iterable[Entry]) -> frozenset[str]:
     return frozenset(repeated)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A ticket that is written otherwise than on the fast path."""
-
-    before: Stored | None
-    now: Stored | None
-    rewritten: bool = False
-    events: list[bytes] = field(default_factory=list)
-    #: Under which further keys its copies find it.
-    keys: dict[str, None] = field(default_factory=dict)
-    shared: int = 1
-    length: str = ANY_LENGTH
-    window: int = 0
-    #: A copy joined it.
-    joined: bool = False
-
-
 class _Planner:
     def __init__(
         self, known: Mapping[str, Stored], alike: Alike, now: int, repeated: frozenset[str]
@@ -100,7 +92,9 @@ class _Planner:
         #: New tickets that nothing has happened to yet.
         self._alone: dict[str, Entry] = {}
         self._made: dict[str, Stored] = {}
-        self._drafts: dict[str, _Draft] = {}
+        self._drafts: dict[str, Draft] = {}
+        #: New tickets that joined another one, by which, and who wrote their posts.
+        self._inside: dict[str, tuple[str, str]] = {}
         #: Which tickets of this batch are found by a key.
         self._leads: dict[str, dict[str, None]] = {}
 
@@ -122,45 +116,42 @@ class _Planner:
         plan.created += len(self._alone)
         plan.creations += [create(entry, at) for entry in self._alone.values()]
         for ticket, draft in self._drafts.items():
-            changed = draft.now is not draft.before
-            if changed and draft.now and draft.joined:
+            if draft.changed and draft.now and draft.joined:
                 plan.sizes.append(Summary.of(draft.now).count)
-            if changed or draft.before is None:
-                plan.writes.append(
-                    Write(
-                        id=ticket,
-                        before=draft.before,
-                        after=draft.now if changed else None,
-                        rewritten=draft.rewritten,
-                        events=tuple(draft.events),
-                        keys=tuple(draft.keys),
-                        shared=draft.shared,
-                        length=draft.length,
-                        window=draft.window,
-                    )
-                )
+            if draft.changed or draft.before is None:
+                plan.writes.append(draft.write(ticket))
         return plan
 
     # -- new posts -------------------------------------------------------------------------------
 
     def _create(self, entry: Entry) -> None:
-        bundling = entry.bundling
-        if bundling is None:
+        thread, bundling = self._thread(entry), entry.bundling
+        if thread and is_by(entry, thread.writers):
+            self._answer(thread.lead, entry)
+        elif bundling and (found := self._lead_for(entry, bundling)):
+            self._copy(self._join(*found, entry, bundling), entry)
+        elif thread and is_about(thread.lead, entry):
+            self._answer(thread.lead, entry)
+        else:
             self._alone[entry.ticket_id] = entry
-            return
-        found = self._lead_for(entry, bundling)
-        if found is None:
-            self._alone[entry.ticket_id] = entry
-            self._find_by(bundling.signature.keys, entry.ticket_id)
-            return
-        lead = self._join(*found, entry, bundling)
-        member = create(entry, from_ms(self._now), lead=lead)
-        self._plan.creations.append(member)
+            if bundling:
+                self._find_by(bundling.signature.keys, entry.ticket_id)
+            if thread and entry.assessment.urgency is Urgency.KRITIEK:
+                self._beside(thread.lead, entry)
+
+    def _copy(self, lead: Stored, entry: Entry) -> None:
+        self._create_inside(lead, entry, reply=False)
         self._plan.joined += 1
         if lead.resolved:
             self._drafts[lead.id].events.append(answered_copy(self._first(entry), lead, self._now))
 
-    def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[_Draft, Comparison] | None:
+    def _create_inside(self, lead: Stored, entry: Entry, *, reply: bool) -> None:
+        new = create(entry, from_ms(self._now), lead=lead, reply=reply)
+        self._plan.creations.append(new)
+        author = entry.post.author.id if entry.post.author else ""
+        self._inside[entry.ticket_id] = lead.id, author
+
+    def _lead_for(self, entry: Entry, bundling: Bundling) -> tuple[Draft, Comparison] | None:
         """Find the bundle that a post belongs in: one with an equal text before others."""
         candidates = self._candidates(entry.ticket_id, bundling)
         if not candidates:
@@ -195,7 +186,7 @@ class _Planner:
             if count >= EQUAL or (place < CANDIDATES and count >= bundling.signature.shared)
         ]
 
-    def _join(self, draft: _Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
+    def _join(self, draft: Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
         """Bring a copy into a bundle; give the bundle."""
         assert draft.now is not None
         copy = Copy.from_entry(entry, bundling)
@@ -207,8 +198,64 @@ class _Planner:
         self._find_by((bundling.signature.exact,), after.id)
         if raised:
             self._plan.raised += 1
+            self._record(draft, Action.RAISED)
             self._note(draft, Action.RAISED, entry)
-        return after
+        return draft.now
+
+    # -- replies ---------------------------------------------------------------------------------
+
+    def _thread(self, entry: Entry) -> Thread | None:
+        """Find the ticket that a reply is about, and who may go on in it about anything."""
+        if entry.reply is None:
+            return None
+        lead_id, author = self._inside.get(entry.reply.to, ("", ""))
+        answered = self._stored(lead_id or entry.reply.to)
+        if answered is None or answered.gone:
+            return None
+        lead = self._outermost(answered)
+        if lead is None or lead.gone or lead.id == entry.ticket_id or not has_room(lead):
+            return None
+        writers = {author, author_of(answered.doc), author_of(lead.doc)} - {""}
+        return Thread(lead=lead, writers=writers)
+
+    def _outermost(self, stored: Stored) -> Stored | None:
+        """Give the ticket in a queue that another one is inside of; None: it was not read."""
+        found: Stored | None = stored
+        for _ in range(_DEPTH):
+            if found is None or not found.within:
+                return found
+            found = self._stored(found.within)
+        return None
+
+    def _answer(self, lead: Stored, entry: Entry) -> None:
+        after = self._reply(lead, entry)
+        self._create_inside(after, entry, reply=True)
+        self._plan.replied += 1
+
+    def _reply(self, lead: Stored, entry: Entry) -> Stored:
+        """Bring a reply into a ticket; give the ticket."""
+        draft = self._draft(lead.id)
+        draft.now, raised = replied(lead, entry, self._now)
+        self._plan.raised += raised
+        if raised or draft.now.due != lead.due:
+            self._record(draft, Action.REPLIED)
+        reopened = bool(lead.resolved and not draft.now.resolved)
+        self._note(draft, Action.REPLIED, entry, **({"reopened": True} if reopened else {}))
+        return draft.now
+
+    def _beside(self, lead: Stored, entry: Entry) -> None:
+        """Let who has a ticket know of a reply that stands on its own."""
+        draft = self._draft(lead.id)
+        draft.now = replace(lead, version=lead.version + 1)
+        self._record(draft, Action.REPLIED, beside=entry.ticket_id)
+        self._note(draft, Action.REPLIED, entry, beside=True)
+
+    def _record(self, draft: Draft, action: Action, **more: str) -> None:
+        """Tell it in the history: so nobody undoes what came before and takes this along."""
+        assert draft.now is not None
+        item = history_item(self._now, action, "", **more)
+        draft.now = replace(draft.now, history=(*draft.now.history, item))
+        draft.appended.append(item)
 
     def _find_by(self, keys: Iterable[str], ticket: str) -> None:
         for key in self._repeated.intersection(keys):
@@ -230,11 +277,11 @@ class _Planner:
             self._made[entry.ticket_id] = fresh(entry, None)
         return self._made[entry.ticket_id]
 
-    def _draft(self, ticket: str) -> _Draft:
+    def _draft(self, ticket: str) -> Draft:
         """Take a ticket off the fast path."""
         if ticket not in self._drafts:
             before = self._known.get(ticket)
-            draft = self._drafts[ticket] = _Draft(before=before, now=before)
+            draft = self._drafts[ticket] = Draft(before=before, now=before)
             if entry := self._alone.pop(ticket, None):
                 draft.now = self._first(entry)
                 if entry.bundling is not None:
@@ -246,13 +293,16 @@ class _Planner:
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]
 
-    def _note(self, draft: _Draft, action: Action, entry: Entry) -> None:
+    def _note(self, draft: Draft, action: Action, entry: Entry, **more: bool) -> None:
         assert draft.now is not None
         turn = () if action is Action.CREATED else (str(draft.now.revision),)
-        if action is Action.RAISED:
+        if action in (Action.RAISED, Action.REPLIED):
             turn = (entry.ticket_id,)
         identity = event_id(draft.now.id, action, entry.post.id, entry.post.digest, *turn)
-        draft.events.append(orjson.dumps(event_data(draft.now, action, self._now, identity)))
+        said = event_data(draft.now, action, self._now, identity) | more
+        if draft.now.within:
+            said["bundle"] = draft.now.within
+        draft.events.append(orjson.dumps(said))
 
     def _fold(self, ticket: str, group: Sequence[Entry]) -> None:
         draft, plan = self._draft(ticket), self._plan
@@ -300,9 +350,9 @@ class _Planner:
             if self._stored(stored.within):
                 lead = self._draft(stored.within)
                 assert lead.now is not None
-                lead.now = without_text(lead.now, stored.doc)
+                lead.now = without_text(lead.now, stored)
             return gone
-        return without_text(gone, stored.doc)
+        return without_text(gone, stored)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""
@@ -311,15 +361,31 @@ class _Planner:
         if not stored.within or (late and after.urgency is stored.urgency):
             return after
         lead = self._stored(stored.within)
-        alone = replace(after, within="", team=entry.route.team, bundle=None)
+        alone = replace(after, within="", reply=False, team=entry.route.team, bundle=None)
         if lead is None or lead.gone:
             return alone
         draft = self._draft(lead.id)
         draft.now = left(lead, stored)
-        found = None
-        if entry.bundling is not None and not late:
-            found = admit(draft.now, read(entry.post.text), entry, entry.bundling)
-        if found is None or entry.bundling is None:
-            return alone
+        stays = self._answers_still if stored.reply else self._copies_still
+        return after if not late and stays(draft, entry) else alone
+
+    def _answers_still(self, draft: Draft, entry: Entry) -> bool:
+        """Bring an edited reply into its thread again, where it may still join."""
+        assert draft.now is not None
+        thread = self._thread(entry)
+        if thread is None or thread.lead.id != draft.now.id:
+            return False
+        if not is_by(entry, thread.writers) and not is_about(thread.lead, entry):
+            return False
+        self._reply(thread.lead, entry)
+        return True
+
+    def _copies_still(self, draft: Draft, entry: Entry) -> bool:
+        """Bring an edited copy into its bundle again, where it still says the same."""
+        if draft.now is None or entry.bundling is None:
+            return False
+        found = admit(draft.now, read(entry.post.text), entry, entry.bundling)
+        if found is None:
+            return False
         self._join(draft, found, entry, entry.bundling)
-        return after
+        return True

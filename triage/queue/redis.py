@@ -117,10 +117,10 @@ class RedisQueue(Desk):
         raise _too_busy()
 
     def _find(self, org: str, entries: Sequence[Entry]) -> Found:
-        """Read what posts may be copies of; needless where none may be bundled."""
+        """Read what posts may be copies of or answer; needless where they do neither."""
         found = Found()
-        if any(entry.bundling for entry in entries):
-            found.update(*self._redis.run(prefix_of(org), "find", find_args(entries)))
+        if any(entry.bundling or entry.reply for entry in entries):
+            found.update(*self._redis.run(prefix_of(org), "find", *find_args(entries)))
         return found
 
     def positions(self, org: str) -> Mapping[str, int]:
@@ -170,7 +170,7 @@ class RedisQueue(Desk):
         args.append(len(writes))
         for write in writes:
             args += write_args(write)
-        args += creation_args(plan.creations)
+        args += (*creation_args(plan.creations), *plan.answered)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------
@@ -194,11 +194,17 @@ class RedisQueue(Desk):
         return [to_ticket(stored, now=to_ms(now)) for stored in tickets_of(raw)]
 
     def members(
-        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+        self,
+        ticket: str,
+        *,
+        now: datetime,
+        limit: int = 100,
+        offset: int = 0,
+        replies: bool | None = None,
     ) -> Sequence[Ticket]:
-        """Give the tickets inside a bundle (without history), ordered by id."""
+        """Give the tickets inside one (without history): copies by id, then replies by time."""
         check_ticket(ticket)
-        return shown_members(self._whole(ticket), to_ms(now), limit, offset)
+        return shown_members(self._whole(ticket), to_ms(now), limit, offset, replies=replies)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str

@@ -1,6 +1,7 @@
 -- What a put reads and writes; goes on from redis.lua.
 
--- write: request, answer, at, mark, what was considered, advances, changes, creations -------------
+-- write: request, answer, at, mark, what was considered, advances, changes, creations, and tickets
+-- that replies are about and that the caller does not know -----------------------------------------
 
 local function take_advances()
   local advances = {}
@@ -198,6 +199,14 @@ local function add_met(met, id)
   if (ticket[10] or '') ~= '' then add_met(met, ticket[10]) end
 end
 
+-- Adds the tickets that the arguments left name, where there are such: replies are about them.
+local function add_answered(met)
+  while ARGV[at + 1] do
+    local id = take()
+    if redis.call('EXISTS', key('ticket', id)) == 1 then add_met(met, id) end
+  end
+end
+
 -- Adds the tickets that a new one may be a copy of to `met`, and how many keys they share to
 -- `alike`, unless the caller has compared it with all of them.
 local function add_lookalikes(new, considered, met, alike)
@@ -297,6 +306,7 @@ local function write()
   probe_common()
   local moved = moved_positions(advances)
   local fresh, met, alike = compare(creations, changes, considered, mark)
+  add_answered(met)
   if #moved > 0 or #met > 0 or #alike > 0 then
     return { 'stale', moved, standing(), alike, met }
   end
@@ -335,11 +345,13 @@ local function write()
   return { 'done', repeated }
 end
 
--- find: new posts as a JSON list, with what `write` gets of them to find copies by ----------------
+-- find: new posts as a JSON list, with what `write` gets of them to find copies by; and the tickets
+-- that replies are about ---------------------------------------------------------------------------
 
 local function find()
   local new, met, alike = cjson.decode(take()), {}, {}
   load_buckets(new)
   for _, post in ipairs(new) do add_lookalikes(post, {}, met, alike) end
+  add_answered(met)
   return { standing(), alike, met }
 end

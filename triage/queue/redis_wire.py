@@ -90,21 +90,20 @@ def creation_args(creations: Iterable[Created]) -> list[Any]:
     return [orjson.dumps(rows), *args]
 
 
-def find_args(entries: Iterable[Entry]) -> bytes:
-    """Lay out the posts of a batch that may be bundled, for ``find``."""
+def find_args(entries: Sequence[Entry]) -> list[Any]:
+    """Lay out the posts of a batch that may be bundled, for ``find``, and what others answer."""
     bundlings = {entry.ticket_id: entry.bundling for entry in entries if entry.bundling}
-    return orjson.dumps(
-        [
-            {
-                "id": ticket,
-                "shared": one.signature.shared,
-                "length": one.signature.length,
-                "window": window_of(one),
-                "keys": one.signature.keys,
-            }
-            for ticket, one in bundlings.items()
-        ]
-    )
+    posts = [
+        {
+            "id": ticket,
+            "shared": one.signature.shared,
+            "length": one.signature.length,
+            "window": window_of(one),
+            "keys": one.signature.keys,
+        }
+        for ticket, one in bundlings.items()
+    ]
+    return [orjson.dumps(posts), *{entry.reply.to for entry in entries if entry.reply}]
 
 
 @dataclass(slots=True)

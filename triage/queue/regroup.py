@@ -12,6 +12,7 @@ from triage.queue.actions import Deed, must_be_open, need_right
 from triage.queue.bundling import MEMBER_LIMIT, merged, split_off
 from triage.queue.document import Stored, before_of, history_item, mark_of
 from triage.queue.merge import Write
+from triage.queue.replies import answers
 from triage.queue.summary import Copy, Summary
 
 _NOT_INSIDE: Final = "dit bericht staat niet (meer) in deze bundel"
@@ -31,7 +32,7 @@ def split(stored: Stored | None, *, members: Sequence[str], deed: Deed) -> Write
         rest = split_off(rest, member)
     first, *others = chosen
     summary = Summary.together(chosen, apart=True)
-    head = replace(first, within="", bundle=summary)
+    head = replace(first, within="", reply=False, bundle=summary)
     moved = [_moved(first, head, deed, lead.id)]
     moved += [_moved(one, replace(one, within=head.id), deed, lead.id) for one in others]
     return _regrouped(lead, rest, deed, moved)
@@ -44,14 +45,15 @@ def merge(stored: Stored | None, *others: Stored | None, deed: Deed) -> Write:
     after, moved = lead, []
     for other in map(must_be_open, others):
         need_right(other, replace(deed, token=None))
-        after = merged(after, other)
-        inside = replace(other, within=lead.id, bundle=None, owner="", until=0)
+        reply = answers(other, lead)
+        after = merged(after, other, reply=reply)
+        inside = replace(other, within=lead.id, reply=reply, bundle=None, owner="", until=0)
         moved.append(_moved(other, inside, deed, lead.id))
         moved += [
             _moved(member, replace(member, within=lead.id), deed, lead.id)
             for member in other.members
         ]
-    if Summary.of(after).count > MEMBER_LIMIT:
+    if Summary.of(after).posts > MEMBER_LIMIT:
         raise Conflict("full", _FULL)
     return _regrouped(lead, after, deed, moved)
 
@@ -80,15 +82,17 @@ def _restore_regrouped(
     if target and (into is None or into.gone or into.within):
         return None
     also, own = [], Summary.alone(Copy.of(stored.doc))
+    reply = bool(outcome.get("reply"))
     if before is not None and before.id != target:
         also.append(_grown(before, split_off(before, stored)))
     if into is not None and stored.within != target:
-        also.append(_grown(into, merged(into, replace(stored, bundle=own))))
+        also.append(_grown(into, merged(into, replace(stored, bundle=own), reply=reply)))
     apart = outcome["type"] == Action.SPLIT and not target
     after = replace(
         stored,
         version=max(stored.version + 1, mark[0]),
         within=target,
+        reply=reply,
         bundle=replace(own, apart=True) if apart else None,
         touched=True,
         outcome=mark,
@@ -116,6 +120,7 @@ def _moved(before: Stored, after: Stored, deed: Deed, bundle: str) -> Write:
         revision=before.revision,
         bundle=bundle,
         within=after.within,
+        **({"reply": True} if after.reply else {}),
     )
     item = history_item(deed.at, deed.action, deed.by, bundle=bundle)
     return Write(id=before.id, before=before, after=after, appended=(item,), events=(event,))

@@ -41,18 +41,27 @@ def to_ticket(stored: Stored, *, lead: Stored | None = None, now: int = 0) -> Ti
         touched=stored.touched,
         snoozed_until=from_ms(at.until) if at.snoozed(now) else None,
         within=stored.within,
+        reply=stored.reply,
         bundle=_bundle_of(stored),
         history=tuple(map(_item, stored.history)),
     )
 
 
-def shown_members(lead: Stored | None, now: int, limit: int, offset: int) -> list[Ticket]:
-    """Give the tickets inside a bundle, a page of them. Raises NotFound."""
+def shown_members(
+    lead: Stored | None, now: int, limit: int, offset: int, *, replies: bool | None = None
+) -> list[Ticket]:
+    """Give the tickets inside one, a page of them: copies, replies, or both. Raises NotFound."""
     if lead is None or lead.gone:
         raise unknown()
-    members = sorted(lead.members, key=lambda member: member.id)
+    asked = [member for member in lead.members if replies in (None, member.reply)]
+    members = sorted(asked, key=lambda member: (_at(member), member.id))
     page = members[max(0, offset) :][: max(0, min(limit, MEMBERS_LIMIT))]
     return [to_ticket(member, lead=lead, now=now) for member in page]
+
+
+def _at(member: Stored) -> str:
+    """Give when a reply came in, in UTC; copies come before all of them."""
+    return str(orjson.loads(member.doc)["created_at"]) if member.reply else ""
 
 
 def _item(item: bytes) -> dict[str, Any]:
@@ -70,10 +79,11 @@ def claim_of(stored: Stored) -> Claim:
 def _bundle_of(stored: Stored) -> dict[str, Any] | None:
     """Give what is told of a bundle; None for a ticket of one post."""
     summary = stored.bundle
-    if summary is None or summary.count == 1:
+    if summary is None or summary.posts == 1:
         return None
     return {
         "count": summary.count,
+        "replies": summary.replies,
         "authors": len(summary.authors),
         "channels": dict(summary.channels),
         "first": from_ms(summary.first).isoformat(),

@@ -138,12 +138,18 @@ class SqliteQueue(Desk):
         return [to_ticket(stored_of(row), now=to_ms(now)) for row in rows]
 
     def members(
-        self, ticket: str, *, now: datetime, limit: int = 100, offset: int = 0
+        self,
+        ticket: str,
+        *,
+        now: datetime,
+        limit: int = 100,
+        offset: int = 0,
+        replies: bool | None = None,
     ) -> Sequence[Ticket]:
-        """Give the tickets inside a bundle (without history), ordered by id."""
+        """Give the tickets inside one (without history): copies by id, then replies by time."""
         check_ticket(ticket)
         lead = self._db.read(lambda db: read_ticket(db, ticket, members=True))
-        return shown_members(lead, to_ms(now), limit, offset)
+        return shown_members(lead, to_ms(now), limit, offset, replies=replies)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str

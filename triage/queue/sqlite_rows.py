@@ -89,9 +89,11 @@ def shown_ticket(db: Connection, ticket: str, at: int) -> Ticket:
 def known_tickets(
     db: Connection, org: str, entries: Sequence[Entry], at: int
 ) -> tuple[dict[str, Stored], Alike]:
-    """Read the tickets that posts have already, and those that they may be copies of."""
+    """Read the tickets that posts have already, may be copies of, or answer."""
     alike = _alike(db, org, entries, at)
-    known = _read_tickets(db, {entry.ticket_id for entry in entries}.union(*alike.values()))
+    wanted = {entry.ticket_id for entry in entries}.union(*alike.values())
+    wanted.update(entry.reply.to for entry in entries if entry.reply)
+    known = _read_tickets(db, wanted)
     leads = {stored.within for stored in known.values() if stored.within} - known.keys()
     return known | _read_tickets(db, leads), alike
 

@@ -1,4 +1,4 @@
-"""What a bundle says of its posts: how many, whose, from where, and in which words."""
+"""What a ticket says of its posts: how many copies, whose, from where, in which words; replies."""
 
 from __future__ import annotations
 
@@ -101,6 +101,11 @@ class Summary:
     adds: Adds
     #: A person took it out of a bundle: it joins none and none joins it.
     apart: bool = False
+    #: Replies inside it; they are in no other count.
+    replies: int = 0
+    #: How many replies were there when it was resolved, where the outcomes log said so: ``rebuild``
+    #: does that before it puts the replies.
+    seen: int = 0
 
     @classmethod
     def of(cls, stored: Stored) -> Summary:
@@ -137,11 +142,31 @@ class Summary:
     @classmethod
     def together(cls, tickets: Sequence[Stored], *, apart: bool) -> Summary:
         """Sum up tickets of one post each; the first one leads."""
-        first, *others = (Copy.of(ticket.doc) for ticket in tickets)
-        summary = replace(cls.alone(first), apart=apart)
-        for copy in others:
-            summary = summary.plus(copy, {})
+        first, *others = tickets
+        summary = replace(cls.alone(Copy.of(first.doc)), apart=apart)
+        for other in others:
+            summary = summary.with_reply() if other.reply else summary.plus(Copy.of(other.doc), {})
         return summary
+
+    @property
+    def posts(self) -> int:
+        """How many posts are inside, its own included."""
+        return self.count + self.replies
+
+    def with_reply(self) -> Summary:
+        """Add a reply."""
+        return replace(self, replies=self.replies + 1)
+
+    def without_reply(self) -> Summary:
+        """Take a reply out; nobody has seen one more than there are."""
+        return replace(self, replies=self.replies - 1, seen=max(0, self.seen - 1))
+
+    def about(self, doc: bytes) -> Summary:
+        """Say it of a post that was edited; what copies had joined stays as it was for them."""
+        if self.count > 1:
+            return self
+        mine = _alone(doc)
+        return replace(mine, apart=self.apart, replies=self.replies, seen=self.seen)
 
     def plus(self, copy: Copy, adds: Adds) -> Summary:
         """Add a copy."""
@@ -216,6 +241,8 @@ class Summary:
             followers=self.followers + other.followers,
             variants=tuple((*own, *more)[:VARIANT_LIMIT]),
             adds=_union(self.adds, other.adds),
+            replies=self.replies + other.replies,
+            seen=0,
         )
 
     def to_bytes(self) -> bytes:

@@ -222,13 +222,14 @@ class TicketOut(BaseModel):
     assessment: Annotated[
         dict[str, Any], Field(description="Wat het model zei, met de redenen en de regel.")
     ]
-    within: Annotated[str, Field(description="De bundel waar het in staat; leeg: geen.")]
+    within: Annotated[str, Field(description="Het ticket waar het in staat; leeg: geen.")]
+    reply: Annotated[bool, Field(description="Het staat daar als reactie, niet als kopie.")]
     bundle: Annotated[
         dict[str, Any] | None,
         Field(
             description=(
                 "Kopieën van dit bericht: aantal, auteurs, kanalen, eerste en laatste, bereik, en "
-                "de verschillende teksten met wat ze toevoegen."
+                "de verschillende teksten met wat ze toevoegen; daarnaast het aantal reacties."
             )
         ),
     ]
@@ -333,6 +334,7 @@ def ticket_out(ticket: Ticket) -> TicketOut:
         post=dict(ticket.post),
         assessment=dict(ticket.assessment),
         within=ticket.within,
+        reply=ticket.reply,
         bundle=dict(ticket.bundle) if ticket.bundle else None,
         history=[dict(item) for item in ticket.history],
     )

@@ -267,11 +267,14 @@ async def members(
     ticket: TicketPath,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+    replies: Annotated[
+        bool | None, Query(description="Alleen reacties, of alleen kopieën.")
+    ] = None,
 ) -> list[TicketOut]:
-    """Geef de berichten die bij een ticket gebundeld zijn, zonder het eerste zelf."""
+    """Geef de berichten in een ticket, zonder het eerste zelf: kopieën, dan reacties."""
     check_team(me, org_of(ticket), (await read_ticket(service, ticket)).team)
     found = await service.pools.desk(
-        service.queue.members, ticket, now=clock(), limit=limit, offset=offset
+        service.queue.members, ticket, now=clock(), limit=limit, offset=offset, replies=replies
     )
     await audit_list(request, (member.id for member in found))
     return [ticket_out(member) for member in found]

@@ -153,8 +153,8 @@ def _count(known: _Org, data: Mapping[str, Any]) -> None:
             known.claims.popitem(last=False)
     elif kind == Action.RESOLVED:
         _resolved(known, tally, data, at)
-    elif kind in {Action.REOPENED, Action.EDITED} and data["state"] == "open":
-        tally.reopened += kind == Action.REOPENED
+    elif kind == Action.REOPENED or data.get("reopened"):
+        tally.reopened += 1
     elif kind == Action.CORRECTED:
         tally.corrected += 1
         said = data.get("before", {}).get("topic", "")

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Final
 
 from triage.errors import NotFound
-from triage.queue import Event, Queue
+from triage.queue import Action, Event, Queue
 from triage.ticket import State, Ticket
 from triage.web.desk.rows import Filter, Row, row_of
 from triage.web.threads import Pool
@@ -68,6 +68,11 @@ class Lists:
             return
         for event in events:
             ticket, version, team = event.data["ticket"], event.data["version"], event.data["team"]
+            lead = event.data.get("bundle", ticket)
+            if lead != ticket:
+                self._regrouped(views, lead)
+            if event.data["type"] == Action.JOINED:
+                continue
             for view in views:
                 row = view.rows.get(ticket)
                 if row is None:
@@ -77,6 +82,12 @@ class Lists:
                 elif row.version >= version:
                     continue
                 view.changed[ticket] = version
+
+    def _regrouped(self, views: Iterable[_View], lead: str) -> None:
+        """Take in that something inside a ticket changed: that has its line in the other one."""
+        for view in views:
+            if row := view.rows.get(lead):
+                view.changed[lead] = row.version + 1
 
     def _is(self, view: _View, org: str, team: str) -> bool:
         return self._views.get((org, team)) is view
@@ -173,7 +184,7 @@ class Lists:
         if before is not None and before.version > ticket.version:
             return
         self._drop(view, ticket.id)
-        if ticket.state is State.OPEN and ticket.team == team:
+        if ticket.state is State.OPEN and ticket.team == team and not ticket.within:
             row = row_of(ticket)
             view.rows[row.id] = row
             view.generation += 1

@@ -47,6 +47,7 @@ class Row:
     model: str
     withdrawn: bool
     count: int
+    replies: int
     holder: str
     until: datetime
     snoozed_until: datetime
@@ -95,6 +96,7 @@ def row_of(ticket: Ticket) -> Row:
         model=str(said.get("model") or ""),
         withdrawn=bool(post.get("deleted")),
         count=int(bundle.get("count", 1)),
+        replies=int(bundle.get("replies", 0)),
         holder=ticket.claim.owner if ticket.claim else "",
         until=ticket.claim.until if ticket.claim else _FAR,
         snoozed_until=ticket.snoozed_until or _FAR,

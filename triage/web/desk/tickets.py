@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from triage.errors import NotFound
 from triage.profiles import TOPICS
-from triage.ticket import Ticket
+from triage.ticket import Ticket, ticket_id
 from triage.web.audit import audit, audit_list
 from triage.web.background import clock
 from triage.web.desk.answers import offered
@@ -29,13 +30,15 @@ router: Final = APIRouter(
 
 #: Tickets of the same author or place that are shown, at most.
 NEAR_LIMIT: Final = 20
+#: Replies, and copies, that are shown of one ticket, at most.
+INSIDE_LIMIT: Final = 200
 
 
 @router.get("/tickets/{ticket}")
 async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket on a page of its own."""
     found = await _seen(screen, ticket, "ticket.view")
-    context = _context(screen, found, clock())
+    context = _context(screen, found, clock()) | await _talk(screen, found)
     settings = screen.settings(page="ticket", team=found.team, ticket=found.id)
     return screen.page("ticket.html", settings=settings, **context)
 
@@ -44,7 +47,19 @@ async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse
 async def pane(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket as a part of the queue's page."""
     found = await _seen(screen, ticket, "ticket.view")
-    return screen.page("_pane.html", **_context(screen, found, clock()))
+    context = _context(screen, found, clock()) | await _talk(screen, found)
+    return screen.page("_pane.html", **context)
+
+
+@router.get("/tickets/{ticket}/copies")
+async def copies(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
+    """Show the copies inside a bundle, to take some out."""
+    found = await _seen(screen, ticket, "ticket.view")
+    inside = await _inside(screen, found, replies=False)
+    row = row_of(found)
+    return screen.page(
+        "_members.html", ticket=found, members=inside, more=row.count - 1 - len(inside)
+    )
 
 
 @router.get("/tickets/{ticket}/words")
@@ -116,7 +131,38 @@ async def _seen(screen: Screen, ticket: str, what: str) -> Ticket:
     return found
 
 
-def _context(screen: Screen, ticket: Ticket, now: datetime) -> Mapping[str, Any]:
+async def _talk(screen: Screen, ticket: Ticket) -> dict[str, Any]:
+    """Give the replies in a ticket, and the ticket that it is a reply in or beside."""
+    count = row_of(ticket).replies
+    replies = await _inside(screen, ticket, replies=True) if count else []
+    return {"replies": replies, "answers_to": await _answered(screen, ticket)}
+
+
+async def _inside(screen: Screen, ticket: Ticket, *, replies: bool) -> list[Ticket]:
+    """Read posts inside a ticket: so many of the replies, or of the copies."""
+    members = await screen.service.pools.desk(
+        screen.service.queue.members, ticket.id, now=clock(), limit=INSIDE_LIMIT, replies=replies
+    )
+    await audit_list(screen.request, (member.id for member in members))
+    return [replace(member, post=_POST | dict(member.post)) for member in members]
+
+
+async def _answered(screen: Screen, ticket: Ticket) -> str:
+    """Name the ticket of the post that this one answers; empty where it is not to be seen."""
+    to = ticket.post.get("in_reply_to")
+    if ticket.within or not to:
+        return ticket.within
+    try:
+        found = await screen.service.pools.desk(
+            screen.service.queue.get, ticket_id(ticket.org, str(to)), now=clock()
+        )
+    except NotFound:
+        return ""
+    name = found.within or found.id
+    return name if name != ticket.id and screen.me.may_work(found.org, found.team) else ""
+
+
+def _context(screen: Screen, ticket: Ticket, now: datetime) -> dict[str, Any]:
     row = row_of(ticket)
     mine = ticket.claim is not None and ticket.claim.owner == screen.me.name
     said = ticket.assessment
@@ -137,6 +183,8 @@ def _context(screen: Screen, ticket: Ticket, now: datetime) -> Mapping[str, Any]
         "said": {"safety_rule": None, "abstained": False} | dict(said),
         "best": best,
         "reasons": said.get("reasons") or (),
+        "replies": (),
+        "answers_to": "",
         "words": words_of(ticket, "topic"),
         "bundle": {"variants": (), "authors": 0, "count": row.count}
         | dict(getattr(ticket, "bundle", None) or {}),
@@ -154,7 +202,7 @@ _POST: Final[dict[str, Any]] = {
     "attachments": (),
 }
 _ITEM: Final[dict[str, Any]] = dict.fromkeys(
-    ("by", "outcome", "note", "reply", "link", "text", "until")
+    ("by", "outcome", "note", "reply", "link", "text", "until", "beside")
 )
 
 

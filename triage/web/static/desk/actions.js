@@ -133,7 +133,8 @@ export class Actions {
     this.last = null;
     last.gone();
     try {
-      if (last.tickets.length === 1) await act(`/api/v1/tickets/${last.tickets[0]}/undo`, {});
+      if (last.back) await last.back();
+      else if (last.tickets.length === 1) await act(`/api/v1/tickets/${last.tickets[0]}/undo`, {});
       else await inParts(last.tickets, (tickets) => act("/api/v1/tickets/bulk", { action: "undo", tickets }));
       toast(t("undone"), { ms: 4_000 });
     } catch (error) {
@@ -143,10 +144,11 @@ export class Actions {
     if (last.tickets.length === 1) await this.show(last.tickets[0]);
   }
 
-  offer(tickets, said) {
+  // `back` takes back what the server's own undo does not.
+  offer(tickets, said, back = null) {
     this.last?.gone();
     const gone = toast(said, { action: { label: t("undo"), key: "z", run: () => this.undo() }, ms: UNDO_MS });
-    this.last = { tickets, until: Date.now() + UNDO_MS, gone };
+    this.last = { tickets, back, until: Date.now() + UNDO_MS, gone };
   }
 
   // -- the common way -----------------------------------------------------------------------------
@@ -165,7 +167,7 @@ export class Actions {
     return done;
   }
 
-  async does(id, action, body, { said, undo = true, leaves = false, before = null }, earlier) {
+  async does(id, action, body, { said, undo = true, back = null, leaves = false, before = null }, earlier) {
     this.list?.mark(id, true);
     const moved = leaves && this.list && this.pane.id === id ? this.list.follow() : null;
     await earlier;
@@ -176,7 +178,7 @@ export class Actions {
       const answer = await act(`/api/v1/tickets/${id}/${action}`, action === "note" || action === "reopen" ? without(body) : body);
       done = true;
       this.remember(id, action, answer, leaves);
-      if (undo) this.offer([id], said);
+      if (undo) this.offer([id], said, back);
       else toast(said, { ms: 4_000 });
     } catch (error) {
       this.tokens.delete(id);

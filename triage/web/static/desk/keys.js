@@ -7,7 +7,7 @@ import { other } from "./words.js";
 
 const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 
-export function keys({ list = null, pane = null, actions = null, bulk = null, own = {}, named: further = [] } = {}) {
+export function keys({ list = null, pane = null, actions = null, bulk = null, regroup = null, own = {}, named: further = [] } = {}) {
   const help = $("keys");
   $("keys-open")?.addEventListener("click", () => help.showModal());
   $("palette-open")?.addEventListener("click", () => commands());
@@ -33,6 +33,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, ow
     a: team,
     s: time,
     m: () => focus("note"),
+    l: () => regroup.split(),
     o: source,
     w: other,
     z: () => actions.undo(),
@@ -45,6 +46,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, ow
     k: () => list.move(-1),
     n: () => actions.claimNext(),
     x: () => list.choose(),
+    v: () => regroup.ask(),
     "/": () => focus("q"),
     Enter: () => list.cursor.id && pane.open(list.cursor.id, { focus: true }),
   } : {};
@@ -54,11 +56,11 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, ow
   function commands() {
     const named = [
       ...(list ? [["cmd_next", "n"], ["cmd_search", "/"]] : []),
-      ...(pane?.pane ? [["cmd_claim", "c"], ["cmd_release", "u"], ["cmd_resolve", "r"], ["cmd_confirm", "y"], ["cmd_topic", "t"], ["cmd_intent", "i"], ["cmd_reassign", "a"], ["cmd_escalate", "e"], ["cmd_snooze", "s"], ["cmd_note", "m"], ["cmd_undo", "z"]] : []),
+      ...(pane?.pane ? [["cmd_claim", "c"], ["cmd_release", "u"], ["cmd_resolve", "r"], ["cmd_confirm", "y"], ["cmd_topic", "t"], ["cmd_intent", "i"], ["cmd_reassign", "a"], ["cmd_escalate", "e"], ["cmd_snooze", "s"], ["cmd_note", "m"], ["cmd_split", "l"], ["cmd_undo", "z"]] : []),
       ...further,
       ["cmd_keys", "?"],
     ].map(([name, key]) => ({ label: t(name), key, run: all[key] }));
-    if (bulk) named.push({ label: t("cmd_all"), run: () => bulk.all() });
+    if (bulk) named.push({ label: t("cmd_all"), run: () => bulk.all() }, { label: t("cmd_merge"), key: "v", run: all.v });
     named.push({ label: t("cmd_alarm"), run: toggle });
     const org = new URLSearchParams(location.search).get("org");
     const to = (path) => () => { location.href = path + (org ? `?org=${encodeURIComponent(org)}` : ""); };

@@ -12,6 +12,7 @@ import { labelling } from "./one.js";
 import * as menus from "./menu.js";
 import { bus, resume } from "./net.js";
 import { Pane } from "./pane.js";
+import { Regroup } from "./regroup.js";
 import { words } from "./words.js";
 
 function common() {
@@ -35,6 +36,7 @@ function board() {
 function reader(list) {
   const pane = new Pane($("reader"));
   const actions = new Actions(pane, list);
+  const regroup = new Regroup(pane, list, actions);
   const box = $("reader");
   words(box, pane);
   box.addEventListener("click", (event) => {
@@ -62,7 +64,7 @@ function reader(list) {
       $("reply").focus();
     }
   });
-  return { pane, actions };
+  return { pane, actions, regroup };
 }
 
 function chosen(menu, pane, actions) {
@@ -82,10 +84,10 @@ async function copy() {
 
 function queue() {
   const list = new List($("list"));
-  const { pane, actions } = reader(list);
+  const { pane, actions, regroup } = reader(list);
   const bulk = new Bulk(list, actions);
   filters(list, pane);
-  keys({ list, pane, actions, bulk });
+  keys({ list, pane, actions, bulk, regroup });
   const open = async (id) => {
     const hash = `#${id}`;
     if (location.hash !== hash) history[matchMedia("(max-width: 56rem)").matches ? "pushState" : "replaceState"]({ ticket: id }, "", hash);

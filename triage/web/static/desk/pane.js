@@ -1,6 +1,6 @@
 // The reader: one ticket, kept up to date while it is open, with what is being written kept too.
 
-import { $, now, parsed, phone, settings, t, toast } from "./dom.js";
+import { $, now, parsed, phone, settings, t, throttled, toast } from "./dom.js";
 import { tick } from "./live.js";
 import { act, address, bus, get, Refusal } from "./net.js";
 
@@ -13,6 +13,7 @@ export class Pane extends EventTarget {
     super();
     this.box = box;
     this.ahead = new Map();
+    this.grown = throttled(1_000, () => this.again(true)); // a storm may be joining
     this.wanted = "";
     if (this.pane) this.ready();
     this.stay();
@@ -76,6 +77,8 @@ export class Pane extends EventTarget {
   tell(before, after) {
     if (after.withdrawn && !before.withdrawn) toast(t("deleted"), { error: true });
     else if (after.edited !== before.edited) toast(t("edited"), { error: true });
+    else if (Number(after.beside) > Number(before.beside)) toast(t("beside"), { error: true });
+    else if (Number(after.replies) > Number(before.replies)) toast(t("replied"));
   }
 
   ready() {
@@ -137,6 +140,8 @@ export class Pane extends EventTarget {
 
   heard(event) {
     this.forget(event.ticket);
+    if (event.bundle) this.forget(event.bundle);
+    if (event.bundle === this.id && event.ticket !== this.id) this.grown();
     if (event.ticket !== this.id || event.version <= Number(this.pane.dataset.version)) return;
     this.again(true);
   }
@@ -201,6 +206,7 @@ function save(all) {
 // A name for an element that the next rendering has too.
 function path(active) {
   if (active.id) return `#${CSS.escape(active.id)}`;
+  if (active.name === "member") return `input[name=member][value="${CSS.escape(active.value)}"]`;
   for (const name of ["act", "menu", "urgency", "topic", "intent", "words"]) {
     if (active.dataset?.[name]) return `[data-${name}="${CSS.escape(active.dataset[name])}"]`;
   }
@@ -212,6 +218,7 @@ async function load(part) {
   part.dataset.done = "1";
   try {
     part.querySelector(".loaded").replaceChildren(...parsed(await (await get(part.dataset.load)).text()));
+    part.dispatchEvent(new Event("loaded", { bubbles: true }));
   } catch {
     delete part.dataset.done;
   }
