@@ -59,7 +59,7 @@ _TOP_KEYS: Final = (
 )
 _TEAM_KEYS: Final = (
     *("name", "description", "hours", "open_on_holidays", "night_team", "night"),
-    *("service", "manual"),
+    *("service", "manual", "min_confidence"),
 )
 _RULE_KEYS: Final = ("name", "when", "team", "minutes")
 _WHEN_KEYS: Final = (
@@ -191,6 +191,7 @@ class _Reader:
                 night=self._night(table, night),
                 service=self._service(table, service),
                 manual=table.flag("manual"),
+                min_confidence=table.number("min_confidence", 0, 1) or 0.0,
                 line=table.line,
             )
         self._check_nights(teams, all_teams)
