@@ -54,7 +54,7 @@ class Recipe:
     lexicon: float = 0.2
     cues: float = 0.3
     #: What the scores of "this urgent or worse" weigh beside those of each urgency.
-    ordinal: float = 0.8
+    ordinal: float = 0.5
 
     def scale(self, group: str) -> float:
         """Give what a group of features is multiplied by."""

@@ -61,7 +61,6 @@ _TEAM_KEYS: Final = (
     *("name", "description", "hours", "open_on_holidays", "night_team", "night"),
     *("service", "manual", "min_confidence"),
 )
-_RULE_KEYS: Final = ("name", "when", "team", "minutes")
 _WHEN_KEYS: Final = (
     *("topic", "urgency", "intent", "lang", "channel", "place", "author"),
     *("min_confidence", "max_confidence", "abstained"),
@@ -334,7 +333,7 @@ class _Reader:
         return tuple(rules)
 
     def _rule(self, table: Table) -> Rule:
-        table.only(_RULE_KEYS)
+        table.only(("name", "when", "team", "minutes"))
         name = table.text("name", required=True)
         if name and not _RULE_NAME.fullmatch(name):
             table.wrong("name", "kleine letters, cijfers en streepjes, ten hoogste 60")
