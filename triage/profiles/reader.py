@@ -61,6 +61,7 @@ _TEAM_KEYS: Final = (
     *("name", "description", "hours", "open_on_holidays", "night_team", "night"),
     *("service", "manual", "min_confidence"),
 )
+_RULE_KEYS: Final = ("name", "when", "team", "minutes")
 _WHEN_KEYS: Final = (
     *("topic", "urgency", "intent", "lang", "channel", "place", "author"),
     *("min_confidence", "max_confidence", "abstained"),
@@ -333,7 +334,7 @@ class _Reader:
         return tuple(rules)
 
     def _rule(self, table: Table) -> Rule:
-        table.only(("name", "when", "team", "minutes"))
+        table.only(_RULE_KEYS)
         name = table.text("name", required=True)
         if name and not _RULE_NAME.fullmatch(name):
             table.wrong("name", "kleine letters, cijfers en streepjes, ten hoogste 60")
@@ -367,10 +368,8 @@ class _Reader:
 
     def _subjects(self, when: Table) -> frozenset[tuple[str, bool]]:
         choice = self._choice(when, "topic", (*self.topics, UNKNOWN))
-        if choice is None or choice.negated:
-            topics = [topic for topic in self.topics if choice is None or topic in choice]
-        else:
-            topics = list(choice.values)
+        given = self.topics if choice is None or choice.negated else tuple(choice.values)
+        topics = [topic for topic in given if choice is None or topic in choice]
         unsure = when.flags("abstained", frozenset({False}))
         return frozenset((t, t != UNKNOWN and a) for t in topics for a in unsure)
 
