@@ -78,8 +78,7 @@ def test_the_day_of_an_agent(desk: Desk) -> None:
     item = get(desk, tickets[0]).history[-1]
     assert (item["outcome"], item["reply"], item["by"]) == ("beantwoord", answer, "Anna")
     expect(page.locator("#total")).to_have_text("3")
-    following = page.locator("#pane").get_attribute("data-ticket")
-    assert following != tickets[0]
+    expect(page.locator("#pane")).not_to_have_attribute("data-ticket", tickets[0])
     page.get_by_role("button", name=re.compile("^Ongedaan maken")).last.click()
     wait_until(lambda: get(desk, tickets[0]).state is State.OPEN)
     shown(page, tickets[0])

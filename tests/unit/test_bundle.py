@@ -25,6 +25,7 @@ FIRST = "Grote brand bij het pakhuis aan de Havenkade 12 in Borne, sinds vandaag
         f"Fwd: {FIRST} 🙏🏽",
         FIRST.replace("Grote", "Gróte").replace("Havenkade", "#Havenkade"),
         f"@gemeente {FIRST}!!",
+        f"{FIRST} pic.twitter.com/abc",
     ],
 )
 def test_what_differs_from_copy_to_copy_is_off(other: str) -> None:
@@ -54,6 +55,44 @@ def test_edits_of_a_fifth_meet(other: str) -> None:
     assert one
     assert two
     assert len(set(one.keys) & set(two.keys)) >= one.shared
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (
+            "Weet iemand of de Friesebrug al weer open is? Sta hier al een half uur te wachten",
+            "weet iemand of de friesebrug alweer open is?? sta hier al half uur te wachten",
+        ),
+        (
+            "Rook trekt naar het centrum door de brand, hou ramen en deuren dicht",
+            "Pas op: rook trekt naar het centrum door de brand, hou ramen en deuren gesloten",
+        ),
+        (
+            "Man met mes gezien bij de Albert Heijn op de Nieuwstraat, politie is onderweg",
+            "man met een mes gezien bij albert heijn nieuwstraat politie is onderweg",
+        ),
+    ],
+)
+def test_other_words_for_the_same_meet(first: str, other: str) -> None:
+    """What is written apart, a synonym and a warning are no other facts."""
+    assert compare(read(first), read(other)).same
+    assert compare(read(other), read(first)).same
+
+
+def test_opposites_stay_apart_whatever_their_synonyms() -> None:
+    """A word that excludes one of several synonyms excludes them all."""
+    first = "De Havenbrug is vanaf de kade gestremd voor al het verkeer"
+    for opened in ("open", "vrijgegeven", "begaanbaar"):
+        found = compare(read(first), read(first.replace("gestremd", opened)))
+        assert "tegenstelling" in found.reason
+
+
+def test_a_filler_that_tells_facts_apart_counts() -> None:
+    """People write "man" where they mean nothing, and where they mean a man."""
+    man = "Man met mes gezien bij de Albert Heijn op de Nieuwstraat, politie is onderweg"
+    assert "man en vrouw" in compare(read(man), read(man.replace("Man", "Vrouw"))).reason
+    assert compare(read(FIRST), read(f"man man {FIRST}")).same
 
 
 @pytest.mark.parametrize(
@@ -156,7 +195,15 @@ def test_any_text_is_read(one: str, two: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 60_000, "a." * 30_000, "RT @a: " * 9_000, "A " * 30_000, "😀\u200d" * 20_000]
+    "text",
+    [
+        "(" * 60_000,
+        "a." * 30_000,
+        "a-" * 30_000 + "/",
+        "RT @a: " * 9_000,
+        "A " * 30_000,
+        "😀\u200d" * 20_000,
+    ],
 )
 def test_long_and_odd_texts_are_quick(text: str) -> None:
     """What a sender may do, reading bears."""

@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Final
 
 from triage.bundle.data import lines
 from triage.bundle.data import words as words_of
 from triage.bundle.signature import LEAST_WORDS
-from triage.bundle.words import Words
+from triage.bundle.words import LIGHT, Words
 
 #: One word in so many may differ.
 ONE_IN: Final = 5
@@ -31,11 +31,15 @@ _LONG: Final = 9
 _NEGATIONS: Final = frozenset(words_of("negations.txt"))
 _TURNS: Final = frozenset(words_of("turns.txt"))
 _COMMON: Final = frozenset(words_of("common.txt"))
-_FILLERS: Final = frozenset(words_of("fillers.txt"))
 _ORDINARY: Final = frozenset(words_of("ordinary.txt")) | _COMMON
-_CONTRASTS: Final[Mapping[str, int]] = {
-    word: group for group, line in enumerate(lines("contrasts.txt")) for word in line
+#: Words that exclude each other: the line that they stand on, and which of them say the same.
+_CONTRASTS: Final[Mapping[str, tuple[int, str]]] = {
+    word: (group, same)
+    for group, line in enumerate(lines("contrasts.txt"))
+    for same in line
+    for word in same.split("=")
 }
+_FILLERS: Final = frozenset(words_of("fillers.txt")) - _CONTRASTS.keys()
 #: Words that tell facts apart, by their first letter.
 _FACT_WORDS: Final[Mapping[str, list[str]]] = {
     first: list(words)
@@ -76,13 +80,15 @@ def compare(first: Words, other: Words) -> Comparison:
     if min(len(first.tokens), len(other.tokens)) < LEAST_WORDS:
         return _apart(f"korter dan {LEAST_WORDS} woorden en niet gelijk")
     gone, new = _differing(first, other) if _may_be_near(first, other) else (None, None)
-    if gone is None or new is None or not _near(first, other, gone.total(), new.total()):
+    if gone is None or new is None or not _near(first, other, _weight(gone), _weight(new)):
         return _apart(_TOO_FAR)
     if first.question != other.question:
         return _apart("de een is een vraag, de ander niet")
     if _is_shortened(first, other):
         return Comparison(same=True, adds=links)
-    was, now = _without_typos(set(gone) - _FILLERS, set(new) - _FILLERS, first, other)
+    was, now = set(gone) - _FILLERS - _warning(first), set(new) - _FILLERS - _warning(other)
+    was, now = _without_spelling(was, now, first, other)
+    was, now = _without_typos(*_without_synonyms(was, now), first, other)
     reason, adds = _facts(first, other, was, now)
     together = Comparison(same=True, adds={**adds, **links}, news=not now <= _COMMON)
     return _apart(reason) if reason else together
@@ -119,6 +125,10 @@ def _differing(first: Words, other: Words) -> tuple[Counter[str], Counter[str]]:
     return before - after, after - before
 
 
+def _weight(words: Counter[str]) -> int:
+    return sum(count for word, count in words.items() if word not in LIGHT)
+
+
 def _near(first: Words, other: Words, gone: int, new: int) -> bool:
     longest = max(len(first.tokens), len(other.tokens))
     return max(gone, new) * ONE_IN <= longest or _is_shortened(first, other)
@@ -147,9 +157,9 @@ def _facts(
         return f"ontkenning verschilt: {_shown(negations)}", {}
     if turns := either & _TURNS:
         return f"wending verschilt: {_shown(turns)}", {}
-    groups = {_CONTRASTS[word]: word for word in was if word in _CONTRASTS}
-    for word in now:
-        if (group := _CONTRASTS.get(word)) in groups:
+    groups = {_CONTRASTS[word][0]: word for word in was if word in _CONTRASTS}
+    for word in now & _CONTRASTS.keys():
+        if (group := _CONTRASTS[word][0]) in groups:
             return f"tegenstelling: {groups[group]} en {word}", {}
     numbers_was, numbers_now = _numbers(was), _numbers(now)
     if numbers_was and numbers_now:
@@ -173,6 +183,38 @@ def _names(words: Iterable[str], text: Words) -> frozenset[str]:
         if not word[0].isdigit()
         and word not in _COMMON
         and (word not in _ORDINARY or word in text.capitals)
+    )
+
+
+# -- words that differ and say the same -----------------------------------------------------------
+
+
+def _warning(text: Words) -> set[str]:
+    """Give the word that turns what is said, unless it warns: "pas op"."""
+    after = {after for word, after in pairwise((*text.tokens, "")) if word == "pas"}
+    return {"pas"} if after == {"op"} else set()
+
+
+def _without_spelling(
+    gone: set[str], new: set[str], first: Words, other: Words
+) -> tuple[set[str], set[str]]:
+    """Take out what one side only writes apart: "al weer" and "alweer"."""
+    gone, new = set(gone), set(new)
+    for parts, whole, text in ((gone, new, first), (new, gone, other)):
+        for left, right in pairwise(text.tokens):
+            if left + right in whole and (left + right).isalpha():
+                whole.discard(left + right)
+                parts -= {left, right}
+    return gone, new
+
+
+def _without_synonyms(gone: set[str], new: set[str]) -> tuple[set[str], set[str]]:
+    """Take out words for which the other side has another that says the same."""
+    was = {_CONTRASTS.get(word, word) for word in gone}
+    now = {_CONTRASTS.get(word, word) for word in new}
+    return (
+        {word for word in gone if _CONTRASTS.get(word, word) not in now},
+        {word for word in new if _CONTRASTS.get(word, word) not in was},
     )
 
 

@@ -21,7 +21,7 @@ from triage.bundle.data import words as words_of
 from triage.bundle.words import read
 
 #: Changes with anything that changes signatures; keys of two versions never meet.
-VERSION: Final = 1
+VERSION: Final = 2
 #: Keys a text, at most.
 SKETCH: Final = 8
 _MANY: Final = 4

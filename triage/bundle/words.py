@@ -23,7 +23,8 @@ _PREFIX: Final = re.compile(
     re.IGNORECASE,
 )
 _OFF: Final = re.compile(
-    r"(?:https?://|www\.)\S+|\(?\bvia\s+@[\w.@-]+\)?|(?<![\w.])@[\w.]+(?:@[\w.-]+)?",
+    r"(?:https?://|www\.)\S+|(?<![\w.-])(?:[\w-]+\.)+[a-z]{2,}/\S*"
+    r"|\(?\bvia\s+@[\w.@-]+\)?|(?<![\w.])@[\w.]+(?:@[\w.-]+)?",
     re.IGNORECASE,
 )
 _LINK: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
@@ -36,6 +37,8 @@ _THOUSANDS: Final = re.compile(r"(?<=\d)\.(?=\d{3}(?!\d))")
 _APOSTROPHES: Final = str.maketrans("‘’`´ʼ", "'''''")
 _SENTENCE_END: Final = re.compile(r"[.!?:…\n\"“”(]\s*$")
 _CUT: Final = re.compile(r"(?:…|\.\.\.)\s*$")
+#: Words that come and go with the style of who copies; they are not counted as differing.
+LIGHT: Final = frozenset({"de", "het", "een", "er", "is"})
 #: How far back the end of the sentence before is looked for.
 _BEFORE: Final = 8
 _FIRST_DIACRITIC: Final = "\u00c0"
@@ -57,8 +60,8 @@ class Words:
 
     @cached_property
     def distinct(self) -> frozenset[str]:
-        """The words, each once."""
-        return frozenset(self.tokens)
+        """The words, each once, without light ones."""
+        return frozenset(self.tokens) - LIGHT
 
     @cached_property
     def cut_off(self) -> bool:
@@ -114,7 +117,7 @@ def _shared(text: str) -> str:
     text = text[:TEXT_LIMIT]
     while match := _PREFIX.match(text):
         text = text[match.end() :]
-    if "@" in text or "://" in text or "www." in text.lower():
+    if "@" in text or "/" in text or "www." in text.lower():
         text = _OFF.sub(" ", text)
     if "#" in text:
         text = _TAG.sub(lambda match: _CAMEL.sub(" ", match[1]), text)

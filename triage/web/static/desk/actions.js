@@ -140,13 +140,7 @@ export class Actions {
       this.refused(error);
     }
     await this.list?.read();
-    if (last.tickets.length === 1) {
-      const [id] = last.tickets;
-      this.pane.forget(id);
-      this.list?.point(id);
-      if (this.pane.id === id) await this.pane.again();
-      else await this.pane.open(id);
-    }
+    if (last.tickets.length === 1) await this.show(last.tickets[0]);
   }
 
   offer(tickets, said) {
@@ -193,8 +187,8 @@ export class Actions {
     await moved;
     this.pane.forget(id);
     this.list?.refresh();
-    if (this.pane.id === id) await this.pane.again();
-    else if (!done && leaves) await this.back(id);
+    if (!done && leaves) await this.back(id);
+    else if (this.pane.id === id) await this.pane.again();
     return done;
   }
 
@@ -207,8 +201,16 @@ export class Actions {
   // Shows again what could not be done.
   async back(id) {
     await this.list?.read();
+    await this.show(id);
+  }
+
+  // Shows a ticket as it stands now, also where another was about to be shown.
+  async show(id) {
+    this.pane.forget(id);
     this.list?.point(id);
-    await this.pane.open(id);
+    if (this.pane.id !== id) return this.pane.open(id);
+    this.pane.stay();
+    return this.pane.again();
   }
 
   refused(error) {

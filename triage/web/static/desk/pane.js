@@ -15,6 +15,7 @@ export class Pane extends EventTarget {
     this.ahead = new Map();
     this.wanted = "";
     if (this.pane) this.ready();
+    this.stay();
     bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
     bus.addEventListener("resync", () => { this.ahead.clear(); this.again(true); });
     box.addEventListener("input", () => this.keepDraft());
@@ -50,7 +51,9 @@ export class Pane extends EventTarget {
     try {
       html = await coming;
     } catch (error) {
-      if (error instanceof Refusal && this.wanted === id) toast(t("gone"), { error: true });
+      if (this.wanted !== id) return;
+      this.stay();
+      if (error instanceof Refusal) toast(t("gone"), { error: true });
       return;
     }
     if (this.wanted !== id) return;
@@ -60,11 +63,19 @@ export class Pane extends EventTarget {
   swap(html) {
     const same = this.id && html.includes(`data-ticket="${this.id}"`);
     const held = same ? this.hold() : null;
+    const before = { ...this.pane?.dataset };
     this.box.replaceChildren(...parsed(html));
     if (!same) this.box.scrollTop = 0;
     this.ready();
     if (held) this.restore(held);
+    if (same) this.tell(before, this.pane.dataset);
     this.dispatchEvent(new CustomEvent("shown", { detail: this.id }));
+  }
+
+  // Whatever brought the new text: who was reading the old one has to know.
+  tell(before, after) {
+    if (after.withdrawn && !before.withdrawn) toast(t("deleted"), { error: true });
+    else if (after.edited !== before.edited) toast(t("edited"), { error: true });
   }
 
   ready() {
@@ -114,18 +125,19 @@ export class Pane extends EventTarget {
 
   forget(id) { this.ahead.delete(id); }
 
+  // Whatever was asked for and is not there yet, what is shown stays.
+  stay() { this.wanted = this.id; }
+
+  // Shows the ticket anew, unless it is about to make room for another.
   async again(auto = false) {
-    if (!this.id) return;
+    if (!this.id || this.wanted !== this.id) return;
     this.forget(this.id);
-    this.wanted = this.id;
     await this.show(this.id, this.fetch(this.id, auto));
   }
 
   heard(event) {
     this.forget(event.ticket);
     if (event.ticket !== this.id || event.version <= Number(this.pane.dataset.version)) return;
-    if (event.type === "edited") toast(t("edited"), { error: true });
-    if (event.type === "deleted") toast(t("deleted"), { error: true });
     this.again(true);
   }
 
