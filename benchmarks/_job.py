@@ -10,7 +10,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks._support import ROOT, memory_of
+from benchmarks._support import ROOT
+from benchmarks._usage import memory_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

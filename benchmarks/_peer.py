@@ -9,21 +9,18 @@ the word pairs that Amsterdam's may have: every one of these would make it slowe
 from __future__ import annotations
 
 import json
-import warnings
 from itertools import islice
 from typing import Any, Final
 
-import numpy as np
 import orjson
 from kafka import KafkaConsumer
 from redis import Redis
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
 from benchmarks._job import Clock, Job, ready
 from benchmarks._posts import CORPUS
+from benchmarks.judges.base import labels_of, texts_of
+from benchmarks.judges.signalen import fit
 from triage.log import Topic
 
 #: Messages a batch, as our worker takes them.
@@ -36,29 +33,12 @@ _CONSUMER: Final[Any] = KafkaConsumer
 
 def train() -> Pipeline:
     """Train on the topics of the corpus."""
-    texts, topics = [], []
-    for path in sorted(CORPUS.glob("*.jsonl")):
-        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            texts.append(row["text"])
-            topics.append(row["topics"][0])
-    pipeline = make_pipeline(
-        CountVectorizer(),
-        TfidfTransformer(use_idf=False),
-        OneVsRestClassifier(LogisticRegression(solver="liblinear", l1_ratio=1.0, C=10.0)),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # liblinear says that it could go on
-        pipeline.fit(texts, topics)
-    # One matrix product for all topics, as scikit-learn did when it still took several classes
-    # with liblinear: a model a topic would be many times slower.
-    separate = pipeline.steps[-1][1]
-    joint = LogisticRegression()
-    joint.classes_ = separate.classes_
-    joint.coef_ = np.vstack([model.coef_ for model in separate.estimators_])
-    joint.intercept_ = np.concatenate([model.intercept_ for model in separate.estimators_])
-    joint.n_features_in_ = joint.coef_.shape[1]
-    pipeline.steps[-1] = ("logisticregression", joint)
-    return pipeline
+    rows = [
+        row
+        for path in sorted(CORPUS.glob("*.jsonl"))
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    ]
+    return fit(texts_of(rows), labels_of(rows, "topic"))
 
 
 def run(job: Job) -> dict[str, Any]:

@@ -65,19 +65,6 @@ def pin(wanted: frozenset[int]) -> None:
     os.sched_setaffinity(0, wanted)
 
 
-def memory_of(pid: int | str = "self") -> tuple[float, float]:
-    """Give the memory of a process now and at its peak, in MB (10^6 bytes).
-
-    ``getrusage`` would count the parent's memory at the time of the fork.
-    """
-    values = {}
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name in {"VmRSS", "VmHWM"}:
-            values[name] = int(rest.split()[0]) * 1024 / 1e6
-    return values["VmRSS"], values["VmHWM"]
-
-
 def cpu_seconds(name: str) -> float:
     """Give the CPU time that our child of this name has used (0.0 where there is none)."""
     for child in psutil.Process().children():

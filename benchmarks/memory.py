@@ -19,11 +19,11 @@ from benchmarks._support import (
     Figure,
     clean_exit_on_sigterm,
     cores,
-    memory_of,
     pin,
     progress,
     report,
 )
+from benchmarks._usage import memory_of
 from triage.cli.build import load_pipeline, load_profiles
 from triage.pipeline import Pipeline, Received
 from triage.post import Author, Post

@@ -96,6 +96,24 @@ class Assessment:
             "model": self.model,
         }
 
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any]) -> Assessment:
+        """Read what ``to_mapping`` gave; what came to it since is left."""
+        p = data["urgency"]["p"]
+        return cls(
+            topics=tuple((topic["key"], topic["p"]) for topic in data["topics"]),
+            urgency=Urgency(data["urgency"]["key"]),
+            urgency_p=(p["kritiek"], p["hoog"], p["normaal"], p["laag"]),
+            intent=data["intent"]["key"],
+            intent_p=data["intent"]["p"],
+            confidence=data["confidence"],
+            abstained=data["abstained"],
+            reasons=tuple(Reason(**reason) for reason in data["reasons"]),
+            safety_rule=data["safety_rule"],
+            model=data["model"],
+            urgency_reasons=tuple(Reason(**reason) for reason in data.get("urgency_reasons", ())),
+        )
+
 
 _URGENCY_KEYS: Final = tuple(urgency.value for urgency in URGENCIES)
 
@@ -143,6 +161,8 @@ class Ticket:
     #: Grows with every change; a reader that has seen version n drops older events.
     version: int
     claim: Claim | None = None
+    #: A person corrected, confirmed, reassigned, escalated or resolved it.
+    touched: bool = False
     #: Set aside until then; None: it waits like any other.
     snoozed_until: datetime | None = None
     #: The ticket of the bundle that it stands inside; empty: it stands in a queue.

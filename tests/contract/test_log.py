@@ -226,6 +226,19 @@ def test_a_scan_ends_where_the_stream_ended(store: LogStore) -> None:
     assert len(all_of(log, Topic.OUTCOMES)) == 1201
 
 
+def test_a_scan_goes_on_where_another_ended(store: LogStore) -> None:
+    """Given where to begin, only what came after is read; a place that is not there counts not."""
+    log = store.open()
+    log.append(Topic.OUTCOMES, posts(*(b"%d" % i for i in range(40))))
+    after = {record.partition: record.offset + 1 for record in log.scan(Topic.OUTCOMES)}
+    assert list(log.scan(Topic.OUTCOMES, start=after)) == []
+    log.append(Topic.OUTCOMES, posts(b"new", b"newer"))
+    found = [record.value for record in log.scan(Topic.OUTCOMES, start=after)]
+    assert sorted(found) == [b"new", b"newer"]
+    beyond = dict.fromkeys(after, 10**9)
+    assert len(list(log.scan(Topic.OUTCOMES, start=beyond))) == 42
+
+
 def test_readers_share_and_take_over(store: LogStore) -> None:
     """A reader that joins gets its part, one that leaves gives it back; nothing is lost."""
     positions: dict[str, int] = {}

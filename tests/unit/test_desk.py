@@ -6,6 +6,7 @@ import asyncio
 import re
 import string
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -120,6 +121,18 @@ def test_a_filter_keeps_what_is_asked(store: Store, queue: Queue, put: Put) -> N
     assert kept(show="mijn") == []
     asked = Filter(q="x", unsure=True)
     assert Filter.read({**asked.parameters(), "onbekend": "1"}) == asked
+
+
+def test_who_is_decided_on_is_unsure_no_more(store: Store, queue: Queue, put: Put) -> None:
+    """What somebody confirmed is not shown as uncertain again; what was undone is."""
+    entries = [store.entry(key, f"Bericht {key}") for key in ("a", "b", "c")]
+    put(*(replace(one, assessment=replace(one.assessment, abstained=True)) for one in entries))
+    for key in ("a", "b"):
+        queue.confirm(store.id(key), Change(), token=None, by="x", now=NOW, request=request())
+    queue.undo(store.id("b"), by="x", now=NOW, request=request())
+    rows = [row_of(ticket) for ticket in queue.list(store.org, TEAM, now=NOW)]
+    kept = {row.id for row in rows if Filter(unsure=True).keeps(row, "ans", NOW)}
+    assert kept == {store.id("b"), store.id("c")}
 
 
 def test_a_list_follows_its_queue(store: Store, queue: Queue, put: Put) -> None:

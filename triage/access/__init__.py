@@ -110,6 +110,11 @@ class Identity:
         """Tell whether it has a role, or one above it."""
         return any(own.rank >= role.rank for own in self.roles)
 
+    @property
+    def role(self) -> str | None:
+        """The highest role it has; None: it is a machine."""
+        return max(self.roles, key=lambda role: role.rank).value if self.roles else None
+
     def may_work(self, org: str, team: str) -> bool:
         """Tell whether it may see and do what waits for a team."""
         return self.teams is None or team in self.teams or f"{org}/{team}" in self.teams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from triage.labels.export import Acts, said_of, standing
@@ -29,22 +29,36 @@ class Agreed:
         return self.same / self.said if self.said else None
 
 
-def agreement_of(tickets: Iterable[Acts]) -> list[Agreed]:
-    """Count per head what people said of tickets; what was merely resolved says nothing.
+def compared(acts: Acts) -> Mapping[str, bool]:
+    """Say, per head that people named, whether it is what the model said.
+
+    What was merely resolved says nothing.
 
     >>> act = {"id": "a", "type": "corrected", "said": {"topic": "afval"}}
     >>> act["before"] = {"assessed": {"topic": "verkeer", "urgency": "laag", "intent": "vraag"}}
-    >>> [(a.head, a.said, a.same) for a in agreement_of([[act]])]
-    [('topic', 1, 0), ('urgency', 0, 0), ('intent', 0, 0)]
+    >>> compared([act])
+    {'topic': False}
+    """
+    left = standing(acts)
+    if not left:
+        return {}
+    assessed = left[-1]["before"]["assessed"]
+    return {
+        head: label == str(assessed[head])
+        for head, label in said_of(left).items()
+        if head in HEADS and UNKNOWN not in {label, assessed[head]}
+    }
+
+
+def agreement_of(tickets: Iterable[Mapping[str, bool]]) -> list[Agreed]:
+    """Count per head what ``compared`` says of tickets.
+
+    >>> [(a.head, a.said, a.same) for a in agreement_of([{"topic": False}, {"topic": True}])]
+    [('topic', 2, 1), ('urgency', 0, 0), ('intent', 0, 0)]
     """
     found = {head: Agreed(head) for head in HEADS}
-    for acts in tickets:
-        left = standing(acts)
-        if not left:
-            continue
-        assessed = left[-1]["before"]["assessed"]
-        for head, label in said_of(left).items():
-            if head in found and UNKNOWN not in {label, assessed[head]}:
-                found[head].said += 1
-                found[head].same += label == str(assessed[head])
+    for ticket in tickets:
+        for head, same in ticket.items():
+            found[head].said += 1
+            found[head].same += same
     return list(found.values())

@@ -47,10 +47,15 @@ def read_acts(
             acts.setdefault(act["ticket"], {})[act["id"]] = act
     found = {}
     for ticket, own in acts.items():
-        ordered = sorted(own.values(), key=lambda act: (act["version"], act["at"]))
+        ordered = sorted(own.values(), key=order_of)
         if since is None or datetime.fromisoformat(ordered[-1]["at"]) > since:
             found[ticket] = ordered
     return found
+
+
+def order_of(act: Mapping[str, Any]) -> tuple[int, str]:
+    """Give where an act stands among those on its ticket."""
+    return (act["version"], act["at"])
 
 
 def read_posts(log: Log, org_of_post: OrgOf) -> Iterator[tuple[str, Post, datetime]]:
@@ -159,12 +164,15 @@ def said_of(acts: Acts) -> dict[str, str]:
     """Give the label that people named last, per head; what a merge of teams moved is none."""
     said: dict[str, str] = {}
     for act in acts:
-        said.update(act.get("said") or _changed(act))
+        said.update(named(act))
     return said
 
 
-def _changed(act: Mapping[str, Any]) -> dict[str, str]:
-    """Read what an outcome of before ``said`` was kept had changed."""
+def named(act: Mapping[str, Any]) -> Mapping[str, str]:
+    """Give the labels that a person named; of an outcome of before they were kept, what changed."""
+    if "said" in act:
+        said: Mapping[str, str] = act["said"]
+        return said
     before = act["before"]
     return {head: str(act[head]) for head in HEADS if act[head] != before.get(head)}
 

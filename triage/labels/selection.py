@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from triage.labels.active import Candidate, pick
-from triage.labels.export import base_row, read_acts, read_posts
+from triage.labels.export import base_row, read_posts
 from triage.labels.masking import Masker, Pseudonyms
 from triage.labels.rows import HEADS, Row
+from triage.labels.said import Said
 from triage.log import Log
 from triage.pipeline import Received
 from triage.post import Post
@@ -44,13 +45,13 @@ def select(
     progress: Callable[[int], None] = lambda _count: None,
 ) -> list[Row]:
     """Pick posts of the log to label next; ``known`` are the model's words. Raises Unavailable."""
-    acts = read_acts(log, org=org)
-    labelled = Counter(str(own[-1]["topic"]) for own in acts.values())
+    said = Said(limit=sys.maxsize)
+    said.update(log)
     picked = pick(
-        _candidates(log, judge, frozenset(acts), org, progress),
+        _candidates(log, judge, said.labelled(org), org, progress),
         count,
         known=known,
-        labelled=labelled,
+        labelled=said.topics(org),
     )
     return [_row(candidate, why, masker, names) for candidate, why in picked]
 

@@ -129,8 +129,12 @@ class Log(Protocol):
         """Give the lag of every partition of the posts' stream."""
         ...
 
-    def scan(self, topic: Topic) -> Iterator[Record]:
-        """Read a stream from its oldest record to its end as it is now, outside any group."""
+    def scan(self, topic: Topic, *, start: Mapping[str, int] | None = None) -> Iterator[Record]:
+        """Read a stream from its oldest record to its end as it is now, outside any group.
+
+        ``start`` names the offset at which to begin, per partition; one that is not in the stream
+        any more, or not yet, counts for nothing: then it begins at the oldest.
+        """
         ...
 
     def ping(self) -> None:
@@ -154,6 +158,16 @@ class Log(Protocol):
 def post_record(raw: bytes, author: str | None) -> NewRecord:
     """Give the record of a post: the posts of one author stay in order, the others spread."""
     return NewRecord(value=raw, key=author.encode("utf-8", "replace") if author else None)
+
+
+def begin(start: Mapping[str, int] | None, partition: str, low: int, end: int) -> int:
+    """Give where a scan of a partition begins that holds the offsets from ``low`` up to ``end``.
+
+    >>> [begin(start, "p", 3, 9) for start in (None, {"p": 5}, {"p": 9}, {"p": 1}, {"p": 10})]
+    [3, 5, 9, 3, 3]
+    """
+    wanted = (start or {}).get(partition, low)
+    return wanted if low <= wanted <= end else low
 
 
 def checked(records: Sequence[NewRecord]) -> Sequence[NewRecord]:

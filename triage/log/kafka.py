@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from triage.closing import Closing
 from triage.errors import InvalidPost, Unavailable
-from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, checked
+from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, begin, checked
 from triage.log.dead_letter import dead_letter, without_payload
 from triage.log.kafka_client import (
     CLIENT_ERRORS,
@@ -138,13 +138,17 @@ class KafkaLog(Closing):
             for tp in partitions
         ]
 
-    def scan(self, topic: Topic) -> Iterator[Record]:
-        """Read a stream from its oldest record to its end as it is now, outside any group."""
+    def scan(self, topic: Topic, *, start: Mapping[str, int] | None = None) -> Iterator[Record]:
+        """Read a stream, or what comes after ``start``, to its end as it is now."""
         with unavailable("scan"):
             partitions = self._admin.partitions(topic)
             oldest = self._admin.offsets(partitions, OLDEST)
             ends = self._admin.offsets(partitions, NEXT)
-        return self._scanned(oldest, {tp: end for tp, end in ends.items() if end > oldest[tp]})
+        first = {
+            tp: begin(start, f"{tp.topic}-{tp.partition}", low, ends[tp])
+            for tp, low in oldest.items()
+        }
+        return self._scanned(first, {tp: end for tp, end in ends.items() if end > first[tp]})
 
     def ping(self) -> None:
         """Return when the log answers; raise Unavailable within 2 seconds when it does not."""
@@ -160,7 +164,7 @@ class KafkaLog(Closing):
         self._admin.close()
 
     def _scanned(
-        self, oldest: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+        self, first: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> Iterator[Record]:
         if not ends:
             return
@@ -168,7 +172,7 @@ class KafkaLog(Closing):
             consumer = self._outside_group()
             consumer.assign(list(ends))
             for tp in ends:
-                consumer.seek(tp, oldest[tp])
+                consumer.seek(tp, first[tp])
         waiting = dict(ends)
         try:
             moved_at = self._clock()

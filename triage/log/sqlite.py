@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from triage.closing import Closing
 from triage.errors import InvalidPost
-from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, checked
+from triage.log import Gap, NewRecord, PartitionLag, Polled, Record, Topic, begin, checked
 from triage.log.dead_letter import dead_letter
 from triage.log.sqlite_channel import SQL, Channel, prepare
 from triage.log.sqlite_leases import Leases
@@ -153,11 +153,17 @@ class SqliteLog(Closing):
 
         return self._reads.read(work)
 
-    def scan(self, topic: Topic) -> Iterator[Record]:
-        """Read a stream from its oldest record to its end as it is now, outside any group."""
+    def scan(self, topic: Topic, *, start: Mapping[str, int] | None = None) -> Iterator[Record]:
+        """Read a stream, or what comes after ``start``, to its end as it is now."""
         self._prepare()
         ends = self._reads.read(lambda db: db.execute(SQL["partitions"], (topic,)).fetchall())
-        return self._scanned(topic, ends)
+        return self._scanned(
+            topic,
+            [
+                (number, begin(start, _name(number, topic), low, end), end)
+                for number, low, end in ends
+            ],
+        )
 
     def ping(self) -> None:
         """Return when the file can be read; raises Unavailable."""

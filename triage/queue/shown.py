@@ -38,6 +38,7 @@ def to_ticket(stored: Stored, *, lead: Stored | None = None, now: int = 0) -> Ti
         assessment=doc["assessment"],
         version=stored.version,
         claim=claim_of(at) if at.held(now) else None,
+        touched=stored.touched,
         snoozed_until=from_ms(at.until) if at.snoozed(now) else None,
         within=stored.within,
         bundle=_bundle_of(stored),

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from triage import __version__
 from triage.access import Access
 from triage.errors import Refused
+from triage.labels.said import Said
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
@@ -22,12 +23,13 @@ from triage.relay import Relay
 from triage.route import Profile
 from triage.web import audit, docs, handling, ingest, ops, problems, queues, signin, tickets
 from triage.web.assets import Assets
-from triage.web.background import Chores, Publisher
+from triage.web.background import Chores, Publisher, keep_up
 from triage.web.config import WebConfig
-from triage.web.desk import handover, labels, lead, pages, show
+from triage.web.desk import handover, labelling, labels, lead, pages, show
 from triage.web.desk import tickets as desk_tickets
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers
+from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
 from triage.web.desk.signalen import Outbox, Signalen
 from triage.web.desk.texts import texts
@@ -43,7 +45,7 @@ from triage.web.threads import Pools
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = (
     *(ingest, queues, tickets, handling, audit, ops, docs, signin),
-    *(pages, desk_tickets, lead, labels, handover),
+    *(pages, desk_tickets, lead, labels, labelling, handover),
 )
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
@@ -103,6 +105,8 @@ def create_app(
         lists=lists,
         activity=activity,
         answers=load_answers(config.answers_file),
+        said=Said(),
+        judge=Judge(config),
         outbox=Outbox(config.outbox) if config.signalen_url and config.outbox else None,
         templates=_templates(assets),
     )
@@ -178,6 +182,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             service.publisher.run(),
             chores.figures(),
             chores.sweep(),
+            keep_up(service.said, service.log, service.metrics, service.pools.background),
             *(service.hub.tail(org) for org in service.profiles),
             *_senders(service),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,6 +13,8 @@ import structlog
 from triage.access import Access
 from triage.backoff import Backoff
 from triage.errors import TriageError
+from triage.labels.said import Said
+from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
@@ -23,6 +26,7 @@ _log = structlog.get_logger()
 PUBLISH_SECONDS: Final = 0.2
 FIGURES_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 60.0
+SAID_SECONDS: Final = 60.0
 #: How long an answer waits for its outcome to be published, in seconds.
 FLUSH_SECONDS: Final = 3.0
 
@@ -124,6 +128,11 @@ class Chores:
             await self._pool(self._access.expire, now=now, audit_before=audit_before)
 
         await _forever("sweep", SWEEP_SECONDS, clean, self._metrics)
+
+
+async def keep_up(said: Said, log: Log, metrics: Metrics, pool: Pool) -> None:
+    """Read what people said of labels, until cancelled: no page has to wait for the first time."""
+    await _forever("said", SAID_SECONDS, partial(pool, said.update, log), metrics)
 
 
 async def _forever(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
@@ -171,7 +171,7 @@ async def reopen(service: AService, ticket: TicketPath, body: ReopenRequest, act
         act,
         ticket,
         service.queue.reopen,
-        Change(note=body.note),
+        Change(note=body.note, role=act.me.role),
         by=acting(act.me, body.owner),
     )
     await service.publisher.flush()
@@ -269,7 +269,7 @@ class _Bulk:
                     ticket, owner=by, seconds=60, now=now, request=f"{request}:claim"
                 )
                 token = held.claim.token if held.claim else None
-            change = Change(outcome=body.outcome, note=body.note, reply=body.reply, link=body.link)
+            change = self._change(stands)
             return queue.resolve(ticket, change, token=token or 0, by=by, now=now, request=request)
         decision = getattr(queue, body.action)
         done: Ticket = decision(
@@ -279,15 +279,17 @@ class _Bulk:
 
     def _change(self, stands: Ticket) -> Change:
         body = self.body
-        if body.action == "reassign":
-            return Change(team=body.team, note=body.note)
+        change = Change(note=body.note, role=self.me.role)
         if body.action == "confirm":
-            return Change(note=body.note)
+            return change
+        if body.action == "reassign":
+            return replace(change, team=body.team)
+        if body.action == "resolve":
+            return replace(change, outcome=body.outcome, reply=body.reply, link=body.link)
         urgency = Urgency(body.urgency) if body.urgency else None
-        due_at = due_of(stands, urgency, self.service) if urgency else None
-        return Change(
-            topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
-        )
+        changed = urgency if urgency is not stands.urgency else None
+        due_at = due_of(stands, changed, self.service) if changed else None
+        return replace(change, topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at)
 
     def _holder(self, ticket: str) -> str | None:
         try:

@@ -11,6 +11,7 @@ from jinja2 import Environment
 
 from triage.access import Access
 from triage.errors import NotFound
+from triage.labels.said import Said
 from triage.log import Log
 from triage.metrics import Metrics
 from triage.queue import Queue
@@ -19,6 +20,7 @@ from triage.web.background import Publisher
 from triage.web.config import WebConfig
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import Answer
+from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
 from triage.web.desk.signalen import Outbox
 from triage.web.events import Hub
@@ -49,6 +51,9 @@ class Service:
     lists: Lists
     activity: Activity
     answers: Sequence[Answer]
+    #: What people said of labels, and the model that gave them.
+    said: Said
+    judge: Judge
     #: What goes to Signalen; None: nothing does.
     outbox: Outbox | None
 

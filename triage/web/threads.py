@@ -38,6 +38,8 @@ class Pools:
     ingest: Pool = field(default_factory=lambda: Pool(16))
     #: What people read and do.
     desk: Pool = field(default_factory=lambda: Pool(24))
+    #: What needs the model: while it loads, the others go on.
+    judge: Pool = field(default_factory=lambda: Pool(2))
     #: Relay, figures, sweep and the tail of events.
     background: Pool = field(default_factory=lambda: Pool(8))
     #: ``/readyz`` and ``/metrics``.

@@ -11,7 +11,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -205,7 +205,8 @@ async def correct(
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
     if urgency:
-        due_at = due_of(await read_ticket(service, ticket), urgency, service)
+        stands = await read_ticket(service, ticket)
+        due_at = due_of(stands, urgency, service) if urgency is not stands.urgency else None
     change = Change(
         topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )
@@ -364,7 +365,7 @@ async def decide(
     body: ResolveRequest | CorrectRequest | ReassignRequest | EscalateRequest | ConfirmRequest,
 ) -> TicketOut:
     """Run an action that ends in the outcomes log, and see that it gets there."""
-    by = acting(act.me, body.owner)
+    by, change = acting(act.me, body.owner), replace(change, role=act.me.role)
     decided = await perform(service, act, ticket, action, change, token=body.token, by=by)
     await service.publisher.flush()
     return ticket_out(decided)

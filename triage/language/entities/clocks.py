@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from triage.language.entities.found import Found
+from triage.language.entities.sought import AtDigits, Cued
 from triage.language.entities.view import View
 
 _HOURS: Final = {
@@ -41,13 +42,14 @@ UNITS: Final = {
     "week": 10080, "weken": 10080, "maand": 43200, "maanden": 43200, "kwartier": 15,
 }  # fmt: skip
 _UNIT: Final = "|".join(sorted(UNITS, key=len, reverse=True))
-_AGO: Final = re.compile(
+_AGO: Final = Cued(
     rf"(?<!\w)(?:(?:(?:zo'n|ongeveer|ruim|bijna|ca\.?) )?(?P<half>half |anderhalf )?(?"
     rf"P<n>{_COUNT}|paar|een paar)?(?<=[\w ]) ?(?P<u>{_UNIT}) (?P<ago>geleden|terug)"
     rf"|(?P<over>over|binnen) (?:(?:zo'n|ongeveer|ruim|bijna|ca\.?) )?(?P<half2>half |anderhalf )?"
-    rf"(?P<n2>{_COUNT}|een paar)? ?(?P<u2>{_UNIT}))(?!\w)"
+    rf"(?P<n2>{_COUNT}|een paar)? ?(?P<u2>{_UNIT}))(?!\w)",
+    *("geleden", "terug", "over ", "binnen "),
 )
-_CLOCK: Final = re.compile(
+_CLOCK: Final = AtDigits(
     r"(?<![\w.,:/€+-])(?:(?P<h>[01]?\d|2[0-4])(?P<mark>[:.])(?P<m>[0-5]\d)(?P<unit> ?(?:uur|u|h|"
     r"hr)(?!\w))?"
     r"|(?P<h2>[01]?\d|2[0-4])[uh](?P<m2>[0-5]\d)|(?P<h3>[01]?\d|2[0-4]) ?(?:uur|u|oere|hr)(?!\w))"
@@ -62,13 +64,15 @@ _DURATION: Final = re.compile(
     r"wachten|"
     r"zeker|hele|ongeveer|zo'n|dik|nog|om de|iedere|nu|meer dan|minimaal|mag|max\.?|de|een)\s$"
 )
-_SPOKEN: Final = re.compile(
+_SPOKEN: Final = Cued(
     rf"(?<!\w)(?:(?P<q>kwart|tien|vijf|10|5|20|twintig|\d{{1,2}} min(?:uten)?) (?P<side>over|voor)"
     rf" (?P<half>half )?(?P<h>{_HOUR})|half (?P<h2>{_HOUR})"
     rf"|(?:om|tot|vanaf|tegen|rond) (?P<h3>{_HOUR})(?: uur)?(?= '?s (?:ochtends|morgens|middags|"
     rf"avonds|nachts))|(?P<h4>een|één|twee|drie|vier|vijf|zes|zeven|acht|negen|tien|elf|twaalf)"
     rf" uur)"
-    r"(?: uur)?(?!\w| (?:euro|jaar|mensen))"
+    r"(?: uur)?(?!\w| (?:euro|jaar|mensen))",
+    *("kwart ", "tien ", "vijf ", "10 ", "5 ", "20 ", "twintig ", " min", "half ", " uur"),
+    *("s ochtends", "s morgens", "s middags", "s avonds", "s nachts"),
 )
 _PART_NEAR: Final = re.compile(
     r"(?:'?s ?(?P<a>ochtends|morgens|middags|avonds|nachts)|(?P<b>vanavond|vanmiddag|vannacht|"
@@ -78,7 +82,7 @@ _PART_NEAR: Final = re.compile(
 
 def agos(view: View, found: Found, moment: datetime | None) -> None:
     """Find how long ago or from now something is."""
-    for match in _AGO.finditer(view.lower):
+    for match in _AGO.among_lower(view):
         unit = match["u"] or match["u2"]
         count = match["n"] or match["n2"]
         half = match["half"] or match["half2"] or ""
@@ -110,10 +114,10 @@ def _shifted(moment: datetime, minutes: int, unit: str, number: int, kind: str) 
     return then.isoformat(timespec="minutes") if kind == "tijd" else then.date().isoformat()
 
 
-def clocks(view: View, found: Found, *, digits: bool) -> None:
-    """Find times of the day, in figures only where the text has digits."""
+def clocks(view: View, found: Found) -> None:
+    """Find times of the day, in figures and in words."""
     lower = view.lower
-    for match in _CLOCK.finditer(lower) if digits else ():
+    for match in _CLOCK.among_lower(view):
         before = lower[max(0, match.start() - 14) : match.start()]
         hour = match["h"] or match["h2"] or match["h3"]
         minute = match["m"] or match["m2"] or "0"
@@ -122,7 +126,7 @@ def clocks(view: View, found: Found, *, digits: bool) -> None:
         if match["mark"] == "." and not match["unit"] and not _CLOCK_CUE.search(before):
             continue
         found.add("tijd", *match.span(), _clock(view, match, int(hour), int(minute)))
-    for match in _SPOKEN.finditer(lower):
+    for match in _SPOKEN.among_lower(view):
         before = lower[max(0, match.start() - 14) : match.start()]
         if match["h4"] and (_DURATION.search(before) or match["h4"] == "een"):
             continue

@@ -41,7 +41,7 @@ CAPITAL: Final = rf"[{_UPPER}][^\W\d_]*(?:['-](?!(?:van|de|den|der|ter|ten)\b)[^
 FAMILY: Final = rf"(?:{PARTICLE} ){{0,3}}{CAPITAL}"
 #: How family names end in many countries; a capitalised unknown word that does is one.
 SHAPED: Final = re.compile(rf"\w(?:{any_of(SETS['family_ends'])})$|^(?:o'|mc|mac|fitz|d')\w{{4}}")
-ORGANISATION_END: Final = re.compile(rf"(?:{any_of(SETS['organisation_ends'])})$")
+_ORGANISATION_ENDS: Final = tuple(sorted(SETS["organisation_ends"]))
 _PERSONAL: Final = re.compile(
     rf" (?:{any_of(SETS['personal'])}|van (?:de \w+|het \w+|hiernaast|nr|nummer|beneden|boven|"
     rf"burgerzaken))\b"
@@ -88,12 +88,12 @@ def is_family(lower: str) -> bool:
 
 def known_place(lower: str) -> bool:
     """Say whether a word is the name of a place, and of nothing else."""
-    return named_place(Word(lower, lower, 0, len(lower)))
+    return named_place(Word(lower, lower, 0, len(lower), capital=False))
 
 
 def is_organisation(lower: str) -> bool:
     """Say whether a word is made like the name of an organisation."""
-    return bool(ORGANISATION_END.search(lower)) and lower not in LAST
+    return lower.endswith(_ORGANISATION_ENDS) and lower not in LAST
 
 
 def does_personal(view: View, end: int) -> bool:

@@ -12,17 +12,19 @@ from typing import Final
 from triage.language.data import either, words
 from triage.language.entities.checks import IBAN_LENGTHS, digits, is_bsn, is_iban
 from triage.language.entities.found import Found
+from triage.language.entities.sought import AtDigits, Cued
 from triage.language.entities.view import View
 
 #: What may stand between two digits of one number.
 _S: Final = r"[ .\-/()_\u00b7\u2600-\u27bf\U0001f000-\U0001faff]{0,3}"
-_MOBILE: Final = re.compile(
+_MOBILE: Final = AtDigits(
     rf"(?<![\w+])\(?(?:(?:\+|00){_S}(?P<land>31|32|49|44|33|48|90|40|359|380|212|34|39|351){_S}(?"
     rf":\(?0\)?{_S})?"
-    rf"|(?P<zero>[0oO]){_S})(?P<rest>\d(?:{_S}\d){{7,9}})(?!\d)"
+    rf"|(?P<zero>[0oO]){_S})(?P<rest>\d(?:{_S}\d){{7,9}})(?!\d)",
+    before=5,
 )
-_ABROAD: Final = re.compile(rf"(?<![\w+])\+{_S}\d{{1,3}}(?:{_S}\d){{6,12}}(?!\d)")
-_SERVICE: Final = re.compile(
+_ABROAD: Final = AtDigits(rf"(?<![\w+])\+{_S}\d{{1,3}}(?:{_S}\d){{6,12}}(?!\d)", before=4)
+_SERVICE: Final = AtDigits(
     r"(?<!\w)(?:0[89]00[ .-]{0,3}\d{2,4}(?:[ .-]?\d{1,3})?|14[ -]?0\d{2,3}|1[14]4(?![\d.,:/-]?\d)"
     r"|11[23]|116[ -]?\d{3})(?![\w€%]|[.,:/-]\d| ?(?:euro|eur|km|meter|m|jaar|keer|mensen|uur)\b)"
 )
@@ -35,23 +37,26 @@ _SPOKEN: Final = re.compile(
     rf"(?<!\w)(?:nul|0)[ ,.-]{{0,3}}(?:zes|6)(?:[ ,.-]{{0,3}}(?:(?:{_NUMBER_WORDS}){{1,4}}|\d))"
     rf"{{4,12}}(?!\w)"
 )
-_DUTCH_IBAN: Final = re.compile(
+_DUTCH_IBAN: Final = AtDigits(
     r"(?<![^\W_])n[ .-]?l(?:[ .:/-]{0,2}\d){2}(?:[ .:/-]{0,2}[a-z]){4}(?:[ .:/-]{0,2}[\doO])"
     r"{8,12}(?![^\W_])",
-    re.IGNORECASE,
+    before=5,
+    flags=re.IGNORECASE,
 )
-_IBAN: Final = re.compile(
+_IBAN: Final = AtDigits(
     r"(?<![^\W_])[A-Za-z]{2}[ .-]?\d\d(?:[ .-]?[A-Za-z0-9]{2,4}){2,8}(?:[ .-]?[A-Za-z0-9]{1,3})?(?"
-    r"![^\W_])"
+    r"![^\W_])",
+    before=3,
 )
-_BSN: Final = re.compile(
+_BSN: Final = AtDigits(
     r"(?<![\w.,/-])(?:\d{9}|\d{3}([ ._-]{1,2})\d{3}\1\d{3}|\d{4}([ .-])\d\d\2\d{3}"
     r"|\d\d([ .-])\d\d\3\d\d\3\d{3})(?![\w]|[.,/-]\d)"
 )
-_CUED_BSN: Final = re.compile(
+_CUED_BSN: Final = Cued(
     rf"(?<!\w)(?:bsn|b\.s\.n\.?|burgerservice(?:nummer|nr)?|burger service ?nummer|sofi(?:-?"
     rf"nummer)?)[^\d\n]{{0,30}}?"
-    rf"(?P<bsn>\d(?:{_S}\d){{5,9}})(?!\d)"
+    rf"(?P<bsn>\d(?:{_S}\d){{5,9}})(?!\d)",
+    *("bsn", "b.s.n", "burgerservice", "burger service", "sofi"),
 )
 _GROUP: Final = r"(?:[A-Za-z]{1,3}|\d{1,3})"
 _PLATE: Final = re.compile(rf"(?<![\w-]){_GROUP}([ .-]){_GROUP}\1{_GROUP}(?![\w]|-\w)")
@@ -75,18 +80,20 @@ _PLATE_SHAPES: Final = frozenset(
         "AAA-999-9",
     ]
 )
-_PLATE_SOLID: Final = re.compile(
+_PLATE_SOLID: Final = AtDigits(
     r"(?<![\w-])(?:[A-Z]{2}\d{3}[A-Z]|[A-Z]\d{3}[A-Z]{2}|\d{2}[A-Z]{3}\d|\d[A-Z]{3}\d{2}"
     r"|[A-Z]{3}\d{2}[A-Z]|[A-Z]\d{2}[A-Z]{3}|\d[A-Z]{2}\d{3}|\d{3}[A-Z]{2}\d|[A-Z]{2}\d{2}[A-Z]{2}"
-    r"|\d{2}[A-Z]{4}|[A-Z]{4}\d{2}|\d{2}[A-Z]{2}\d{2})(?![\w-])"
+    r"|\d{2}[A-Z]{4}|[A-Z]{4}\d{2}|\d{2}[A-Z]{2}\d{2})(?![\w-])",
+    before=4,
 )
-_CUED_PLATE: Final = re.compile(
+_CUED_PLATE: Final = Cued(
     r"(?<!\w)(?:kenteken(?:plaat|nummer)?|nummerplaat|kentek\.?|license plate|plate|kennzeichen"
     r"|plaka|plaque)(?:\W{1,3}(?:is|was|iets|ongeveer|zoiets|als|met|begint|van|de|het|mijn|auto|"
     r"number|nummer|eindigt|op)){0,4}\W{1,3}"
     r"(?P<plate>(?=[a-z0-9]{0,3}[ .-]{0,2}[a-z0-9]{0,6}[ .-]?\d)[a-z0-9]{1,4}(?:-[a-z]{1,2})?(?"
     r":[ .-]{0,2}[a-z]{0,4}\d[a-z0-9]{0,3}){1,3}"
-    r"(?:[ .-]{1,2}[a-z]{1,3}(?![a-z]))?(?:-[a-z0-9]{1,3}){0,2})(?!\w)"
+    r"(?:[ .-]{1,2}[a-z]{1,3}(?![a-z]))?(?:-[a-z0-9]{1,3}){0,2})(?!\w)",
+    *("kentek", "nummerplaat", "plate", "kennzeichen", "plaka", "plaque"),
 )
 _PLATE_CUE: Final = re.compile(
     r"kentek|nummerplaat|\b(?:auto|wagen|busje|bus|bestel\w*|scooter|motor|brommer|golf|polo|opel|"
@@ -96,32 +103,37 @@ _PLATE_CUE: Final = re.compile(
 _MONTHS: Final = frozenset(
     ["jan", "feb", "mrt", "maa", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"]
 )
-_POSTCODE: Final = re.compile(r"(?<![\w.,:/-])[1-9]\d{3}[ -]{0,2}[A-Za-z]{2}(?![\w-])")
+_POSTCODE: Final = AtDigits(r"(?<![\w.,:/-])[1-9]\d{3}[ -]{0,2}[A-Za-z]{2}(?![\w-])")
 _NO_POSTCODE: Final = words("nl.two.txt")
-_ONLY_FIGURES: Final = re.compile(r"postcode(?:gebied)?\W{1,3}(?:is )?(?P<code>[1-9]\d{3})(?!\d)")
-_AMOUNT: Final = re.compile(
+_ONLY_FIGURES: Final = Cued(
+    r"postcode(?:gebied)?\W{1,3}(?:is )?(?P<code>[1-9]\d{3})(?!\d)", "postcode"
+)
+_AMOUNT: Final = AtDigits(
     r"(?<![\w.,])(?:€ ?(?P<after>\d{1,9}(?:[.,]\d{1,3}){0,3})(?:,-{1,2}|,=)?(?: (?P<big>miljoen|"
     r"miljard|mln))?"
     r"|(?P<before>\d{1,9}(?:[.,]\d{1,3}){0,3})(?:(?P<dash>,-{1,2}(?!\d))| ?(?P<much>miljoen|"
     r"miljard|mln|ton|k)?\.? ?"
     r"(?:euro(?:'s)?|eur|€|piek)(?!\w)))",
-    re.IGNORECASE,
+    before=2,
+    flags=re.IGNORECASE,
 )
 _TIMES: Final = {"miljoen": 10**6, "mln": 10**6, "miljard": 10**9, "ton": 10**5, "k": 1000}
 _CASE_WORDS: Final = either("nl.cases.txt")
-_CASE: Final = re.compile(
+_CASE: Final = Cued(
     rf"(?<!\w)(?:{_CASE_WORDS})(?:\W{{1,3}}(?:is|was|met|van|mijn|nummer|nr|nrs|no|onder|het|de|"
     rf"over|heeft|en|,)){{0,3}}"
     r"[ \n]?[:#.=(]{0,2}[ \n]?(?P<code>[a-z]{0,8}[ /.#-]{0,2}\d[\w/.-]{0,25}(?: ?[/-] ?"
-    r"\d[\w/-]{1,12}|(?: \d{2,5}){1,4})?)"
+    r"\d[\w/-]{1,12}|(?: \d{2,5}){1,4})?)",
+    *words("nl.cases.txt"),
 )
-_CASE_SHAPE: Final = re.compile(
+_CASE_SHAPE: Final = AtDigits(
     r"(?<![\w/.-])(?:PL\d{4}[ -]\d{4}[ -]?\d{3,9}(?:-\d)?|[A-Z]{1,5}[-/]?\d{0,4}[-/.]?\d{4,10}(?"
     r":[-/.]\d{1,6})?"
     r"|(?:19|20)\d\d[-/.]\d{3,8}(?:[-/.]\d{1,6})?|\d{2}[-/]\d{5,8}|\d{1,4}[A-Z]{2,6}\d{6,14})(?"
-    r"![\w/-])"
+    r"![\w/-])",
+    before=7,
 )
-_LONG: Final = re.compile(r"(?<![^\W_])[A-Za-z]{0,4}\d(?:[ ._/\-()]{0,2}\d){5,40}(?!\d)")
+_LONG: Final = AtDigits(r"(?<![^\W_])[A-Za-z]{0,4}\d(?:[ ._/\-()]{0,2}\d){5,40}(?!\d)", before=4)
 _GROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{3}){1,3}(?:,\d\d?)?|\d{1,3}(?: \d{3}){1,2}")
 _SPAN_OF_YEARS: Final = re.compile(r"(?:19|20)\d\d ?[-/] ?(?:19|20)?\d\d")
 _THINGS: Final = re.compile(
@@ -137,7 +149,7 @@ _CUE_WIDTH: Final = 40
 
 def numbers(view: View, found: Found) -> None:
     """Find the numbers of a text that has digits."""
-    many = len(_DIGIT.findall(view.text))
+    many = view.digits
     if many >= _LEAST_DIGITS["bsn"]:
         _accounts(view, found)
         _service_numbers(view, found)
@@ -152,7 +164,6 @@ def numbers(view: View, found: Found) -> None:
         _postcodes(view, found)
 
 
-_DIGIT: Final = re.compile(r"\d")
 #: A text with fewer digits holds none of these.
 _LEAST_DIGITS: Final = {"nummer": 3, "postcode": 4, "bsn": 6}
 _MONEY: Final = re.compile(r"€|eur|piek|,[-=]")
@@ -166,10 +177,10 @@ def spoken(view: View, found: Found) -> None:
 
 
 def _accounts(view: View, found: Found) -> None:
-    for match in _DUTCH_IBAN.finditer(view.text):
+    for match in _DUTCH_IBAN.among(view):
         compact = "".join(filter(str.isalnum, match[0])).upper()
         found.add("iban", *match.span(), compact if is_iban(compact) else "")
-    for match in _IBAN.finditer(view.text):
+    for match in _IBAN.among(view):
         if end := _account_end(match[0]):
             start = match.start()
             compact = "".join(filter(str.isalnum, match[0][:end])).upper()
@@ -191,10 +202,10 @@ def _account_end(text: str) -> int:
 
 
 def _service_numbers(view: View, found: Found) -> None:
-    for match in _CUED_BSN.finditer(view.lower):
+    for match in _CUED_BSN.among_lower(view):
         number = digits(match["bsn"])
         found.add("bsn", *match.span("bsn"), number if is_bsn(number) else "")
-    for match in _BSN.finditer(view.text):
+    for match in _BSN.among(view):
         if is_bsn(match[0]) and not _is_telephone(match[0]) and not _GROUPED.fullmatch(match[0]):
             found.add("bsn", *match.span(), digits(match[0]))
 
@@ -204,11 +215,11 @@ def _is_telephone(text: str) -> bool:
 
 
 def _telephones(view: View, found: Found) -> None:
-    for match in _SERVICE.finditer(view.text):
+    for match in _SERVICE.among(view):
         before = view.lower[max(0, match.start() - _CUE_WIDTH) : match.start()]
         if not _NO_SERVICE.search(before):
             found.add("telefoon", *match.span(), digits(match[0]))
-    for match in _MOBILE.finditer(view.text):
+    for match in _MOBILE.among(view):
         rest = digits(match["rest"])
         land = match["land"]
         if land is None and not _is_national(rest, match[0]):
@@ -216,7 +227,7 @@ def _telephones(view: View, found: Found) -> None:
         start, end = match.span()
         start += match[0].startswith("(") and ")" not in match[0]
         found.add("telefoon", start, end, f"+{land or '31'}{rest}")
-    for match in _ABROAD.finditer(view.text):
+    for match in _ABROAD.among(view):
         found.add("telefoon", *match.span(), f"+{digits(match[0])}")
 
 
@@ -234,7 +245,7 @@ def _is_national(rest: str, said: str) -> bool:
 
 
 def _amounts(view: View, found: Found) -> None:
-    for match in _AMOUNT.finditer(view.text):
+    for match in _AMOUNT.among(view):
         said = match["after"] or match["before"]
         times = _TIMES.get((match["big"] or match["much"] or "").lower(), 1)
         found.add("bedrag", *match.span(), _decimal(said, times))
@@ -253,15 +264,15 @@ def _decimal(said: str, times: int) -> str:
 
 
 def _plates(view: View, found: Found) -> None:
-    for match in _CUED_PLATE.finditer(view.lower):
+    for match in _CUED_PLATE.among_lower(view):
         start, end = match.span("plate")
         found.add("kenteken", start, end, _plate_value(view.text[start:end]))
     for match in _PLATE.finditer(view.text):
         if _is_plate(view, match):
             found.add("kenteken", *match.span(), _plate_value(match[0]))
-    for match in _PLATE_SOLID.finditer(view.text):
+    for match in _PLATE_SOLID.among(view):
         before = view.lower[max(0, match.start() - _CUE_WIDTH) : match.start()]
-        solid_postcode = _POSTCODE.fullmatch(match[0])
+        solid_postcode = _POSTCODE.pattern.fullmatch(match[0])
         if not solid_postcode and (
             _PLATE_CUE.search(before) or not re.fullmatch(r"[A-Z]{2,4}\d{2,3}", match[0])
         ):
@@ -290,7 +301,7 @@ def _plate_value(said: str) -> str:
 
 
 def _postcodes(view: View, found: Found) -> None:
-    for match in _POSTCODE.finditer(view.text):
+    for match in _POSTCODE.among(view):
         letters = match[0][-2:]
         solid = match[0][4].isalpha()
         year = match[0][:2] in {"19", "20"}
@@ -301,12 +312,12 @@ def _postcodes(view: View, found: Found) -> None:
             if not re.search(r"\d[A-Za-z]?,? ?$|, ?$|\n$|^$", before):
                 continue
         found.add("postcode", *match.span(), match[0][:4] + letters.upper())
-    for match in _ONLY_FIGURES.finditer(view.lower):
+    for match in _ONLY_FIGURES.among_lower(view):
         found.add("postcode", *match.span("code"), match["code"])
 
 
 def _cases(view: View, found: Found) -> None:
-    for match in _CASE.finditer(view.lower):
+    for match in _CASE.among_lower(view):
         code = match["code"].rstrip("./-")
         start = match.start("code")
         lead = re.match(r"[a-z]{0,8}[ /.#-]{0,2}(?=\d)", code)
@@ -327,17 +338,17 @@ _DATE: Final = re.compile(
 
 
 def _is_amount(view: View, start: int) -> bool:
-    return bool(_AMOUNT.match(view.text, start))
+    return bool(_AMOUNT.pattern.match(view.text, start))
 
 
 def long_numbers(view: View, found: Found) -> None:
     """Keep as ``nummer`` what has the shape of a case, or seven digits and no other meaning."""
-    if len(_DIGIT.findall(view.text)) < _LEAST_DIGITS["postcode"]:
+    if view.digits < _LEAST_DIGITS["postcode"]:
         return
-    for match in _CASE_SHAPE.finditer(view.text):
+    for match in _CASE_SHAPE.among(view):
         if not _SPAN_OF_YEARS.fullmatch(match[0]) and not _is_thing(view, match.start()):
             found.add("nummer", *match.span())
-    for match in _LONG.finditer(view.text):
+    for match in _LONG.among(view):
         start, end = match.span()
         many = len(digits(match[0]))
         if many < _LEAST_LONG or _is_thing(view, start):

@@ -65,7 +65,10 @@ _INTRO_WORDS: Final = telling(SETS["sure_intros"] | SETS["intros"]) | frozenset(
     ["tnv", "tav", "n", "v", "t", "a"]
 )
 _WEAK_CUE: Final = re.compile(rf"(?:^|[^\w])(?:{any_of(SETS['weak_cues'])}) $")
-_ROLE: Final = re.compile(rf"(?:{any_of(SETS['role_ends'])})$")
+_ROLES: Final = tuple(sorted(SETS["role_ends"]))
+#: What every name with initials holds, and every one with spaced initials.
+_DOTTED: Final = re.compile(r"[A-Z][A-Za-z]{0,2}\.")
+_SPACED: Final = re.compile(r"[A-Z] ")
 _ARTICLE: Final = re.compile(r"(?:^|[^\w])(?:de|het|een|'t) $")
 _NO_INITIALS: Final = ("L.S", "R.I.P", "N.B", "P.S")
 _SHORTEST: Final = 3
@@ -96,16 +99,17 @@ def persons(view: View, found: Found) -> None:
 
 
 def _initialled(view: View, found: Found) -> None:
-    for match in INITIALS.finditer(view.text):
+    dotted, spaced = _DOTTED.search(view.text), _SPACED.search(view.text)
+    for match in INITIALS.finditer(view.text) if dotted else ():
         name = match["name"].rsplit(maxsplit=1)[-1].lower()
         no_name = match["name"].lower() in FUNCTION - LAST or match[0].lower() in ORGANISATIONS
         if not is_street(name) and not no_name and not match[0].startswith(_NO_INITIALS):
             add(view, found, *match.span())
-    for match in _SPACED_INITIALS.finditer(view.text):
+    for match in _SPACED_INITIALS.finditer(view.text) if spaced else ():
         last = match["name"].rsplit(maxsplit=1)[-1].lower()
         if (last in LAST or last in RARE_LAST) and not view.text.isupper():
             add(view, found, *match.span())
-    for match in _INITIALS_BEHIND.finditer(view.text):
+    for match in _INITIALS_BEHIND.finditer(view.text) if dotted and "," in view.text else ():
         last = match["name"].rsplit(maxsplit=1)[-1].lower()
         if last in LAST or last in RARE_LAST or (last not in ORDINARY and not known_place(last)):
             add(view, found, *match.span())
@@ -170,7 +174,7 @@ def _titled(view: View, found: Found) -> None:
     seen = view.words
     for index in range(len(seen) - 1):
         title, following = seen[index], seen[index + 1]
-        if title.lower not in _TITLES or _ROLE.search(following.lower):
+        if title.lower not in _TITLES or following.lower.endswith(_ROLES):
             continue
         between = gap(view, index + 1)
         short = between in {". ", "."} and len(title.text) <= _ABBREVIATION
@@ -203,11 +207,13 @@ def _listed(view: View, found: Found) -> None:
     shouting = view.text.isupper()
     for index, word in enumerate(view.words):
         lower = word.lower
+        in_lower = not word.capital or shouting
+        if in_lower and lower not in FIRST:
+            continue
         if lower in BEFORE_ORGANISATION or not found.free(word.start, word.end):
             continue
-        if not word.capital or shouting:
-            if lower in FIRST:
-                _lower_first(view, found, index)
+        if in_lower:
+            _lower_first(view, found, index)
         elif _is_first(lower):
             _capital_first(view, found, index)
         elif lower in LEADS:

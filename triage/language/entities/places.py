@@ -20,6 +20,10 @@ for _line in lines("nl.places.txt"):
     _PLACES[_part[0]].append((_part.start(), _name.lower(), _name, _line[0] == "?"))
 for _list in _PLACES.values():
     _list.sort(key=lambda place: -len(place[1]))
+#: The longest words of those that are several words.
+_LONG: Final = frozenset(
+    part for part, named in _PLACES.items() if any(" " in lower for _, lower, _, _ in named)
+)
 _CUE: Final = re.compile(
     r"(?:^|[^\w])(?:in|te|uit|naar|gemeente|gem\.?|station|richting|rond|nabij|vanuit|omgeving|"
     r"dorp|stad|regio|"
@@ -107,7 +111,8 @@ def places(view: View, found: Found) -> None:
 
 def long_places(view: View, found: Found) -> None:
     """Find places of several words, which could be taken for a person (Bergen op Zoom)."""
-    _find(view, found, only_long=True)
+    if not _LONG.isdisjoint(view.lowers):
+        _find(view, found, only_long=True)
 
 
 def _find(view: View, found: Found, *, only_long: bool) -> None:

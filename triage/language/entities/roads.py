@@ -6,21 +6,24 @@ import re
 from typing import Final
 
 from triage.language.entities.found import Found
+from triage.language.entities.sought import AtDigits, Cued
 from triage.language.entities.view import View
 
 _POST: Final = (
     r"(?:(?:hmp|hm|hectometer(?:paal(?:tje)?|bordje)?|km|kilometer(?:paal)?|paal(?:tje)?)\.?:? ?"
     r"(?P<{0}>\d{{1,3}}(?:[.,]\d)?)(?: ?(?:re|li|rechts|links)\b)?)"
 )
-_ROAD: Final = re.compile(
+_ROAD: Final = AtDigits(
     r"(?<![\w./-])(?P<letter>[anes])[ -]?(?P<number>\d{1,3})(?![\w€%]|[.,:/-]\d|'?-?tje)"
     rf"(?:(?: (?:li|re|links|rechts))?[ ,(]{{1,3}}{_POST.format('post')})?",
-    re.IGNORECASE,
+    before=2,
+    flags=re.IGNORECASE,
 )
-_POST_ALONE: Final = re.compile(
+_POST_ALONE: Final = Cued(
     r"(?<!\w)(?:hmp|hm|hectometer(?:paal(?:tje)?|bordje)?|kilometerpaal)\.?:? ?(?P<post>\d{1,3}(?"
     r":[.,]\d)?)"
-    r"(?: ?(?:re|li|rechts|links)\b)?(?!\w)"
+    r"(?: ?(?:re|li|rechts|links)\b)?(?!\w)",
+    *("hm", "hectometer", "kilometerpaal"),
 )
 _PAPER: Final = re.compile(r"'?-?tje|je\b|[ -]?(?:papier|formaat|vel|blad|print|kantjes?|posters?)")
 _CUE: Final = re.compile(
@@ -41,14 +44,16 @@ _RUNS_ON: Final = re.compile(
 _A_ROADS: Final = frozenset(
     [*map(str, range(1, 100)), "200", "205", "208", "256", "261", "270", "325", "326", "348"]
 )
-_LINE: Final = re.compile(
+_LINE: Final = Cued(
     r"(?<!\w)(?P<what>(?:stads|streek|snel|nacht|buurt|r-net )?bus(?:lijn)?|(?:snel)?tram(?:lijn)?"
     r"|metro(?:lijn)?|"
     r"lijn(?:bus)?|trein(?:lijn|nummer)?|sprinter|intercity|veerpont|pont|q-?liner|r-?net)(?: (?"
     r":lijn|nr\.?|nummer))? ?"
     r"(?P<number>[mnf]?\d{1,4}[a-e]?)(?![\w€%]|[.,:]\d| ?(?:uur|u|min|minuten|euro|keer|x|meter|m|"
     r"km|mensen|man|dagen|kinderen|"
-    r"jaar|jarige|weken|maanden|bussen|trams|passagiers|reizigers|haltes?)\b)"
+    r"jaar|jarige|weken|maanden|bussen|trams|passagiers|reizigers|haltes?)\b)",
+    *("bus", "tram", "metro", "lijn", "trein", "sprinter", "intercity", "pont", "liner"),
+    *("rnet", "r-net"),
 )
 _WORD: Final = r"[A-Z][\w'-]{1,24}"
 _STATION: Final = re.compile(
@@ -60,32 +65,34 @@ _STATION: Final = re.compile(
 _BEHIND: Final = re.compile(
     rf"(?<!\w)(?P<name>(?:Den |De )?{_WORD}) (?:CS|Centraal(?: Station)?|centraal station|CS)\b"
 )
-_TRACK: Final = re.compile(
+_TRACK: Final = Cued(
     r"(?<!\w)(?:spoor|perron)(?: (?:nr\.?|nummer))? ?(?P<number>\d{1,2}[a-d]?(?:[-/]\d{1,2})?)(?"
-    r"![\w.,]\d|\w| ?(?:uur|min))"
+    r"![\w.,]\d|\w| ?(?:uur|min))",
+    *("spoor", "perron"),
 )
-_EXIT: Final = re.compile(
+_EXIT: Final = Cued(
     r"(?<!\w)(?:afrit|afslag|oprit|toerit) (?:nr\.? ?|nummer )?(?P<number>\d{1,2}[a-b]?)(?"
-    r"![\w.,]\d|\w)"
+    r"![\w.,]\d|\w)",
+    *("afrit", "afslag", "oprit", "toerit"),
 )
 
 
 def roads(view: View, found: Found) -> None:
     """Find roads, posts, lines and platforms in a text that has digits."""
-    for match in _ROAD.finditer(view.text):
+    for match in _ROAD.among(view):
         if _is_road(view, match):
             letter, post = match["letter"].upper(), match["post"]
             value = f"{letter}{match['number']}"
             if post:
                 value += f" {post.replace(',', '.')}"
             found.add("weg", *match.span(), value)
-    for match in _POST_ALONE.finditer(view.lower):
+    for match in _POST_ALONE.among_lower(view):
         found.add("hectometer", *match.span(), match["post"].replace(",", "."))
-    for match in _LINE.finditer(view.lower):
+    for match in _LINE.among_lower(view):
         found.add("lijn", *match.span(), f"{match['what']} {match['number']}")
-    for match in _TRACK.finditer(view.lower):
+    for match in _TRACK.among_lower(view):
         found.add("spoor", *match.span(), match["number"])
-    for match in _EXIT.finditer(view.lower):
+    for match in _EXIT.among_lower(view):
         found.add("afrit", *match.span(), match["number"])
 
 

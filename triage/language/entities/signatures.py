@@ -124,9 +124,16 @@ def last_lines(view: View, found: Found) -> None:
                 _line(view, found, tail.find(line, start), line)
         end = start - 1
     since = max(0, len(tail) - _TAIL)
-    last = _TAIL_NAME.search(tail[since:])
+    last = _TAIL_NAME.search(tail[since:]) if _may_close(view, since) else None
     if last and since + last.start("name") > 0:
         _closing(view, found, since + last.start("name"), last["name"])
+
+
+def _may_close(view: View, since: int) -> bool:
+    """Say whether a name of two words can stand from here on; a look at capitals is cheap."""
+    if since and view.text[since].isupper():
+        return True  # in the middle of a word
+    return sum(word.capital for word in view.words if word.end > since) > 1
 
 
 _TAIL_NAME: Final = re.compile(

@@ -17,8 +17,12 @@ from triage.language.entities.names import (
     gap,
     is_organisation,
 )
-from triage.language.entities.view import View, Word
+from triage.language.entities.view import View, Word, look
 
+#: How the known names start.
+_FIRST_WORDS: Final = frozenset(
+    words[0].lower for name in ORGANISATIONS | PUBLIC if (words := look(name).words)
+)
 BEFORE_ORGANISATION: Final = SETS["before_organisation"]
 _LONGEST: Final = 5
 
@@ -36,6 +40,8 @@ def protect(view: View, found: Found) -> None:
 def _listed(view: View, index: int) -> int:
     """Give where the known name ends that starts at a word, 0 where none does."""
     seen = view.words
+    if seen[index].lower not in _FIRST_WORDS:
+        return 0
     for length in range(min(_LONGEST, len(seen) - index), 0, -1):
         end = seen[index + length - 1].end
         said = view.lower[seen[index].start : end]

@@ -8,11 +8,12 @@ from typing import Final
 from triage.language.data import either, words
 from triage.language.entities.found import Found
 from triage.language.entities.places import at_start, is_place_word, named_place
+from triage.language.entities.sought import AtDigits, Cued
 from triage.language.entities.view import View, Word
 
 _ENDS: Final = either("streets.txt")
 
-_STREET_WORD: Final = re.compile(rf"(?:{_ENDS}|str)$")
+_STREET_ENDS: Final = (*words("streets.txt"), "str")
 
 _NO_STREET: Final = words("nl.nostreet.txt")
 
@@ -114,12 +115,13 @@ _WITH_POSTCODE: Final = re.compile(
     r"(?=,? ?\n?\d{4} ?[A-Z]{2}(?!\w))"
 )
 
-_LIVING: Final = re.compile(
+_LIVING: Final = Cued(
     r"(?<!\w)(?:[Ww]oon(?:t|achtig)?(?: (?:ik|wij|hij|zij))?|[Ww]onen|[Aa]dres(?: is)?:?|"
     r"[Hh]uisadres:?|[Hh]oek|[Bb]ij mij) (?:op|aan|in)? ?(?:de |het |'t )?(?"
     r"P<name>[A-Z][\w'-]{2,24}(?: [A-Z][\w'-]{2,24})?)"
     r" (?P<number>\d{1,4}(?: ?-? ?[A-Za-z]\b|-\d{1,3})?)(?![\w€%]|[.,:]\d| (?:uur|euro|jaar|jan|"
-    r"mei))"
+    r"mei))",
+    *("woon", "wonen", "adres", "hoek", "bij mij"),
 )
 
 _IN_PLACE: Final = re.compile(
@@ -127,7 +129,10 @@ _IN_PLACE: Final = re.compile(
     r"[A-Z][\w'-]{2,24}) \d{1,4}[a-zA-Z]?(?=,? (?:in|te) [A-Z])"
 )
 
-_FOUR_DIGITS: Final = re.compile(r"\d{4}")
+#: What every match of that ends with.
+_BEFORE_PLACE: Final = AtDigits(r"(?<= )\d{1,4}[a-zA-Z]?(?=,? (?:in|te) [A-Z])")
+
+_POSTCODE_DIGITS: Final = 4
 
 #: Zero, or a year: "Plein 1813".
 _NO_NUMBER: Final = re.compile(r"0\d*|1[5-9]\d\d|20[0-4]\d")
@@ -164,7 +169,7 @@ def is_street(word: str) -> bool:
     """Say whether a word is made like the name of a street."""
     lower = word.lower()
     named = lower not in _NO_STREET or (word[0].isupper() and lower in _BARE)
-    return named and bool(_STREET_WORD.search(lower))
+    return named and lower.endswith(_STREET_ENDS)
 
 
 def may_be_family(lower: str) -> bool:
@@ -174,13 +179,14 @@ def may_be_family(lower: str) -> bool:
 
 def addresses(view: View, found: Found) -> None:
     """Find addresses in a text with digits, whatever the street is called."""
-    if _FOUR_DIGITS.search(view.text):
+    if any(end - start >= _POSTCODE_DIGITS for start, end in view.rows):
         for match in _WITH_POSTCODE.finditer(view.text):
             found.add("straat", *match.span(), match[0])
-    for match in _IN_PLACE.finditer(view.text):
+    before_place = next(_BEFORE_PLACE.among(view), None)
+    for match in _IN_PLACE.finditer(view.text) if before_place else ():
         if match["name"].split(maxsplit=1)[0].lower() not in _FUNCTION:
             found.add("straat", *match.span(), match[0])
-    for match in _LIVING.finditer(view.text):
+    for match in _LIVING.among(view):
         found.add(
             "straat", match.start("name"), match.end(), view.text[match.start("name") : match.end()]
         )
@@ -189,7 +195,7 @@ def addresses(view: View, found: Found) -> None:
 def streets(view: View, found: Found) -> None:
     """Find streets with their house numbers."""
     for index, word in enumerate(view.words):
-        if not _STREET_WORD.search(word.lower):
+        if not word.lower.endswith(_STREET_ENDS):
             continue
         if word.lower in _NO_STREET and not (word.capital and word.lower in _BARE):
             continue

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from triage.language.data import lines
 from triage.language.entities.clocks import UNITS, agos, clocks
 from triage.language.entities.found import Found
+from triage.language.entities.sought import AtDigits, Cued
 from triage.language.entities.view import View
 
 #: The clock that people in the Netherlands mean.
@@ -57,32 +58,32 @@ for _line in lines("nl.when.txt"):
         _part[0] if _part else "",
     )
 
-_NUMERIC: Final = re.compile(
+_NUMERIC: Final = AtDigits(
     r"(?<![\w.,/-])(?:(?P<d>[0-3]?\d)(?P<s>[-/.])(?P<m>[01]?\d)(?P=s)(?P<y>(?:19|20)\d\d|'?\d\d)|"
     r"(?P<Y>(?:19|20)\d\d)-(?P<M>[01]\d)-(?P<D>[0-3]\d))"
     r"(?![\w]|[/-]\d|[.,]\d)"
 )
-_SHORT: Final = re.compile(
-    r"(?<![\w.,/-])(?P<d>[0-3]?\d)[-/](?P<m>1[0-2]|0?[1-9])(?![\w/%-]|[.,]\d)"
-)
+_SHORT: Final = AtDigits(r"(?<![\w.,/-])(?P<d>[0-3]?\d)[-/](?P<m>1[0-2]|0?[1-9])(?![\w/%-]|[.,]\d)")
 _SHORT_CUE: Final = re.compile(
     r"(?:\b(?:op|van|vanaf|sinds|tot|datum|d\.d\.|dd\.?|ma|di|wo|do|vr|za|zo|\w+dag|voor|per|t/m|"
     r"en|is)[: ]{1,2})$"
 )
-_LONG: Final = re.compile(
+_LONG: Final = AtDigits(
     rf"(?<![\w.,/-])(?P<d>[0-3]?\d)(?:e|ste|de)?[ -](?P<m>{_MONTH})(?!\w)\.?(?:[ -]?'?(?P<y>(?:19|"
     rf"20)\d\d|(?<=')\d\d)(?![\d]))?"
 )
 _MONTH_YEAR: Final = re.compile(rf"(?<!\w)(?P<m>{_MONTH}) (?P<y>(?:19|20)\d\d)(?!\d)")
-_RELATIVE: Final = re.compile(
+_RELATIVE: Final = Cued(
     rf"(?<!\w)(?:(?P<lead>afgelopen|vorige|volgende|komende|aanstaande|aankomende|deze|dit|ôfrûne|"
     rf"foarige|kommende) (?:week )?)?"
     rf"(?P<day>{_DAY})(?:s?(?: )?(?P<part>{_PARTS}))?(?: (?P<week>over een week|vorige week|"
-    rf"volgende week|jl\.?|a\.s\.?|as))?(?!\w)"
+    rf"volgende week|jl\.?|a\.s\.?|as))?(?!\w)",
+    *_DAY.split("|"),
 )
-_PERIOD: Final = re.compile(
+_PERIOD: Final = Cued(
     r"(?<!\w)(?:(?P<lead>vorige|afgelopen|volgende|komende|aankomende|deze|dit|verleden) (?"
-    r"P<unit>week|maand|jaar|weekend|weekeinde))(?!\w)"
+    r"P<unit>week|maand|jaar|weekend|weekeinde))(?!\w)",
+    *("week", "maand", "jaar"),
 )
 _BIRTH: Final = re.compile(
     r"(?:\bgeboren|\bgeb\.?|\bgeboortedatum|\bgeb(?:oorte)?dat\.?|\bd\.?o\.?b\.?|\bborn|"
@@ -134,18 +135,15 @@ def times(view: View, found: Found, at: datetime | None) -> None:
     """Find dates and times; ``at`` (aware) is when the post was written."""
     moment = at.astimezone(ZONE) if at else None
     known = {_CLASSES[word] for word in _CLASSES.keys() & view.lowers}
-    digits = bool(_DIGIT.search(view.text))
+    digits = bool(view.rows)
     if digits:
         _dates(view, found, moment, named="month" in known)
     if "day" in known or "lead" in known or "word" in known:
-        _words(view, found, moment)
+        _words(view, found, moment, alone="word" in known)
     if "unit" in known:
         agos(view, found, moment)
     if digits or "hour" in known or "unit" in known:
-        clocks(view, found, digits=digits)
-
-
-_DIGIT: Final = re.compile(r"\d")
+        clocks(view, found)
 
 
 #: What a word may be a part of.
@@ -164,14 +162,14 @@ _CLASSES: Final[dict[str, str]] = {
 
 def _dates(view: View, found: Found, moment: datetime | None, *, named: bool) -> None:
     lower = view.lower
-    for match in _NUMERIC.finditer(lower):
+    for match in _NUMERIC.among_lower(view):
         if match["Y"]:
             value = _iso(int(match["Y"]), int(match["M"]), int(match["D"]))
         else:
             value = _iso(_year(match["y"]), int(match["m"]), int(match["d"]))
         if value:
             _add_date(view, found, match.span(), value)
-    for match in _LONG.finditer(lower) if named else ():
+    for match in _LONG.among_lower(view) if named else ():
         month, day = _MONTHS[match["m"]], int(match["d"])
         year = _year(match["y"]) if match["y"] else _nearest_year(moment, month, day)
         value = _iso(year, month, day) if year else f"--{month:02}-{day:02}"
@@ -183,7 +181,7 @@ def _dates(view: View, found: Found, moment: datetime | None, *, named: bool) ->
             _add_date(view, found, (match.start(), end), value)
     for match in _MONTH_YEAR.finditer(lower) if named else ():
         found.add("datum", *match.span(), f"{match['y']}-{_MONTHS[match['m']]:02}")
-    for match in _SHORT.finditer(lower):
+    for match in _SHORT.among_lower(view):
         if _SHORT_CUE.search(lower[max(0, match.start() - 12) : match.start()]) or _is_birth(
             view, match.start()
         ):
@@ -233,16 +231,15 @@ def _nearest_year(moment: datetime | None, month: int, day: int) -> int:
     return min(years, key=lambda y: abs((date(y, month, day) - today).days))
 
 
-def _words(view: View, found: Found, moment: datetime | None) -> None:
-    lower = view.lower
-    for match in _RELATIVE.finditer(lower):
+def _words(view: View, found: Found, moment: datetime | None, *, alone: bool) -> None:
+    for match in _RELATIVE.among_lower(view):
         value = _weekday(match, moment) if moment else ""
         found.add("datum", *match.span(), value + _suffix(match["part"] or ""))
-    for match in _PERIOD.finditer(lower):
+    for match in _PERIOD.among_lower(view):
         found.add(
             "datum", *match.span(), _period(match["lead"], match["unit"], moment) if moment else ""
         )
-    for word in view.words:
+    for word in view.words if alone else ():
         if (entry := _WORDS.get(word.lower)) is None:
             continue
         days, part = entry

@@ -67,7 +67,7 @@ async def hand_over(
     if stands.state is State.OPEN:
         signal = signal_of(stands, body.place, stands.topic)
         await service.pools.desk(outbox.hold, ticket, signal, now=clock())
-    change = Change(outcome=OUTCOME, note=body.place)
+    change = Change(outcome=OUTCOME, note=body.place, role=act.me.role)
     try:
         done = await perform(
             service, act, ticket, service.queue.resolve, change, token=token or 0, by=by

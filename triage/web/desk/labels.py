@@ -12,21 +12,19 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from triage.errors import InvalidModel, Refused
-from triage.labels.agreement import Agreed, agreement_of
-from triage.labels.export import export, read_acts
+from triage.labels.agreement import Agreed
+from triage.labels.export import export
 from triage.labels.formats import encode
 from triage.labels.masking import Pseudonyms, masker_of
-from triage.log import Log
 from triage.models import Registry
 from triage.models.evaluations import latest_verdict
 from triage.models.history import Entry
 from triage.models.live import codebook_of
 from triage.models.shadow import Agreement, agreement
-from triage.models.store import default_registry
 from triage.models.tally import COUNTS
 from triage.web.audit import audit
 from triage.web.background import clock
-from triage.web.config import WebConfig
+from triage.web.desk.judge import registry_of
 from triage.web.desk.rows import Filter, Row
 from triage.web.desk.screen import AScreen, Screen
 from triage.web.identity import Role, Scope, needs, requires
@@ -74,7 +72,7 @@ async def labels(screen: AScreen) -> HTMLResponse:
     """Show what people said, what is uncertain, and the models."""
     service = screen.service
     try:
-        models = await service.pools.desk(_models, service.config, service.log, screen.profile.org)
+        models = await service.pools.desk(_models, service, screen.profile.org)
     except (InvalidModel, Refused) as error:
         raise Problem(409, str(error)) from None
     await audit(screen.request, "labels.view")
@@ -126,7 +124,7 @@ async def rollback(request: Request, screen: AScreen) -> Response:
 async def _step(
     screen: Screen, action: str, step: Callable[..., Entry], *targets: str
 ) -> RedirectResponse:
-    registry, service = _registry(screen.service.config), screen.service
+    registry, service = registry_of(screen.service.config), screen.service
     try:
         for target in targets:
             registry.path(target)  # only what is a version comes into the record
@@ -148,14 +146,8 @@ def _rollback(registry: Registry, *, why: str, by: str, at: datetime) -> Entry:
     return registry.rollback(by=by, why=why, at=at)
 
 
-def _registry(config: WebConfig) -> Registry:
-    if config.data is None:
-        raise Problem(404, "deze dienst heeft geen map met modellen")
-    return default_registry(config.models, config.data)
-
-
-def _models(config: WebConfig, log: Log, org: str) -> Models:
-    registry = _registry(config)
+def _models(service: Service, org: str) -> Models:
+    config, registry = service.config, registry_of(service.config)
     assert config.data is not None
     history, shadow = registry.history(), registry.shadow()
     live = [entry for entry in history if entry.action in {"promote", "rollback"}]
@@ -172,6 +164,7 @@ def _models(config: WebConfig, log: Log, org: str) -> Models:
                 refusals=verdict.refusals if verdict else None,
             )
         )
+    service.said.update(service.log)
     return Models(
         current=registry.current(),
         since=since,
@@ -179,13 +172,13 @@ def _models(config: WebConfig, log: Log, org: str) -> Models:
         history=history[::-1][:STEPS],
         shadow=shadow,
         compared=agreement(config.data / COUNTS, shadow) if shadow else None,
-        agreed=agreement_of(read_acts(log, org=org, since=since).values()),
+        agreed=service.said.agreement(org, since),
     )
 
 
 def _rows(service: Service, org: str) -> bytes:
     config, log, profiles = service.config, service.log, service.profiles
-    registry = _registry(config)
+    registry = registry_of(config)
     assert config.data is not None
     done = export(
         log,

@@ -41,6 +41,8 @@ class Row:
     topic_p: float
     urgency_p: float
     abstained: bool
+    #: A person decided on it since.
+    touched: bool
     rule: str
     model: str
     withdrawn: bool
@@ -88,6 +90,7 @@ def row_of(ticket: Ticket) -> Row:
         topic_p=float(topics.get(ticket.topic, 0.0)),
         urgency_p=float(said["urgency"]["p"].get(ticket.urgency.value, 0.0)),
         abstained=bool(said.get("abstained")),
+        touched=ticket.touched,
         rule=str(said.get("safety_rule") or said.get("rule") or ""),
         model=str(said.get("model") or ""),
         withdrawn=bool(post.get("deleted")),
@@ -117,7 +120,7 @@ class Filter:
     channel: str = ""
     lang: str = ""
     place: str = ""
-    #: Only what the model was unsure of.
+    #: Only what the model was unsure of, and nobody has decided on since.
     unsure: bool = False
     #: ``vrij``, ``mijn`` or ``uitgesteld``; empty: all but what is set aside.
     show: str = ""
@@ -157,7 +160,7 @@ class Filter:
             and (not self.intent or row.intent == self.intent)
             and (not self.channel or row.channel == self.channel)
             and (not self.lang or row.lang == self.lang)
-            and (not self.unsure or row.abstained)
+            and (not self.unsure or (row.abstained and not row.touched))
             and (not self.place or self.place.casefold() in row.place.casefold())
             and all(word in row.searched for word in self.q.casefold().split())
         )

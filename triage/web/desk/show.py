@@ -164,7 +164,6 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "until": until,
     "local": local,
     "percent": percent,
-    "marked": marked,
     "safe_link": safe_link,
     "host": host,
     "thousands": number,

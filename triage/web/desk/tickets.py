@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
+from triage.errors import NotFound
 from triage.profiles import TOPICS
 from triage.ticket import Ticket
 from triage.web.audit import audit, audit_list
@@ -16,6 +17,7 @@ from triage.web.background import clock
 from triage.web.desk.answers import offered
 from triage.web.desk.rows import Row, row_of
 from triage.web.desk.screen import ATicketScreen, Screen
+from triage.web.desk.words import Label, words_of
 from triage.web.identity import Scope, check_team, needs
 from triage.web.queues import TicketPath, name_of
 
@@ -43,6 +45,17 @@ async def pane(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket as a part of the queue's page."""
     found = await _seen(screen, ticket, "ticket.view")
     return screen.page("_pane.html", **_context(screen, found, clock()))
+
+
+@router.get("/tickets/{ticket}/words")
+async def words(screen: ATicketScreen, ticket: TicketPath, label: Label) -> HTMLResponse:
+    """Show the text of a ticket with the words that weighed for one of its labels."""
+    found = await _seen(screen, ticket, "ticket.view")
+    if found.post.get("deleted"):
+        raise NotFound("de afzender heeft dit bericht ingetrokken")
+    explanation = await screen.service.pools.judge(screen.service.judge.explain, found)
+    chosen = {"words": words_of(found, label, explanation)}
+    return screen.page("_words.html", **{**_context(screen, found, clock()), **chosen})
 
 
 @router.get("/tickets/{ticket}/author")
@@ -124,6 +137,7 @@ def _context(screen: Screen, ticket: Ticket, now: datetime) -> Mapping[str, Any]
         "said": {"safety_rule": None, "abstained": False} | dict(said),
         "best": best,
         "reasons": said.get("reasons") or (),
+        "words": words_of(ticket, "topic"),
         "bundle": {"variants": (), "authors": 0, "count": row.count}
         | dict(getattr(ticket, "bundle", None) or {}),
         "answers": [(answer, answer.filled(values), fits) for answer, fits in answers],

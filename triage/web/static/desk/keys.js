@@ -3,10 +3,11 @@
 import { $, settings, store, t } from "./dom.js";
 import * as menus from "./menu.js";
 import { toggle } from "./alarm.js";
+import { other } from "./words.js";
 
 const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 
-export function keys({ list = null, pane = null, actions = null, bulk = null } = {}) {
+export function keys({ list = null, pane = null, actions = null, bulk = null, own = {}, named: further = [] } = {}) {
   const help = $("keys");
   $("keys-open")?.addEventListener("click", () => help.showModal());
   $("palette-open")?.addEventListener("click", () => commands());
@@ -33,6 +34,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
     s: time,
     m: () => focus("note"),
     o: source,
+    w: other,
     z: () => actions.undo(),
     g: () => pane.pane?.querySelector("[data-act=signalen]") && actions.signalen(),
     ...Object.fromEntries(Object.keys(settings.urgencies).map((key, place) => [String(place + 1), () => actions.correct("urgency", key)])),
@@ -47,12 +49,13 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
     Enter: () => list.cursor.id && pane.open(list.cursor.id, { focus: true }),
   } : {};
   for (const [key, run] of Object.entries(read)) read[key] = async () => { await pane.settled(); run(); };
-  const all = { ...read, ...walk, "?": () => help.showModal() };
+  const all = { ...read, ...walk, ...own, "?": () => help.showModal() };
 
   function commands() {
     const named = [
       ...(list ? [["cmd_next", "n"], ["cmd_search", "/"]] : []),
       ...(pane?.pane ? [["cmd_claim", "c"], ["cmd_release", "u"], ["cmd_resolve", "r"], ["cmd_confirm", "y"], ["cmd_topic", "t"], ["cmd_intent", "i"], ["cmd_reassign", "a"], ["cmd_escalate", "e"], ["cmd_snooze", "s"], ["cmd_note", "m"], ["cmd_undo", "z"]] : []),
+      ...further,
       ["cmd_keys", "?"],
     ].map(([name, key]) => ({ label: t(name), key, run: all[key] }));
     if (bulk) named.push({ label: t("cmd_all"), run: () => bulk.all() });
@@ -60,6 +63,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
     const org = new URLSearchParams(location.search).get("org");
     const to = (path) => () => { location.href = path + (org ? `?org=${encodeURIComponent(org)}` : ""); };
     named.push({ label: t("go_board"), run: to("/") });
+    if (settings.acts) named.push({ label: t("go_one"), run: to("/labels/een-voor-een") });
     if (settings.leads) named.push({ label: t("go_lead"), run: to("/sturing") });
     for (const [key, name] of Object.entries(settings.teams)) named.push({ label: t("go_queue", { what: name }), run: to(`/teams/${encodeURIComponent(key)}`) });
     menus.menu(t("cmd_search"), named);
@@ -93,6 +97,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null } =
     const run = all[event.key];
     if (!run) return;
     event.preventDefault();
+    if (event.repeat && own[event.key]) return; // a key held down must not label what nobody read
     run();
   });
 }

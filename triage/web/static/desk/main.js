@@ -8,9 +8,11 @@ import { filters } from "./filters.js";
 import { keys } from "./keys.js";
 import { List } from "./list.js";
 import { clocks, listen } from "./live.js";
+import { labelling } from "./one.js";
 import * as menus from "./menu.js";
 import { bus, resume } from "./net.js";
 import { Pane } from "./pane.js";
+import { words } from "./words.js";
 
 function common() {
   alarm();
@@ -34,6 +36,7 @@ function reader(list) {
   const pane = new Pane($("reader"));
   const actions = new Actions(pane, list);
   const box = $("reader");
+  words(box, pane);
   box.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
@@ -110,6 +113,7 @@ common();
 if (settings.page === "board") board();
 else if (settings.page === "queue") queue();
 else if (settings.page === "ticket") keys(reader(null));
+else if (settings.page === "labelling") keys(labelling());
 else keys();
 listen();
 resume(() => bus.dispatchEvent(new Event("resync")));

@@ -201,7 +201,7 @@ function save(all) {
 // A name for an element that the next rendering has too.
 function path(active) {
   if (active.id) return `#${CSS.escape(active.id)}`;
-  for (const name of ["act", "menu", "urgency", "topic", "intent"]) {
+  for (const name of ["act", "menu", "urgency", "topic", "intent", "words"]) {
     if (active.dataset?.[name]) return `[data-${name}="${CSS.escape(active.dataset[name])}"]`;
   }
   return "";
