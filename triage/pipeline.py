@@ -215,6 +215,7 @@ class Pipeline:
         org = self.org_of(post)
         profile = self._profiles[org]
         assessment = profile.adapt(assessment)
+        assessment = profile.doubt(post, assessment, lang=reading.lang)
         route = profile.route(post, assessment, lang=reading.lang, received_at=received.received_at)
         return Entry(
             ticket_id=ticket_id(org, post.id),

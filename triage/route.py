@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -49,6 +49,8 @@ class Profile(Spec):
     index: Mapping[_Key, tuple[Rule, ...]] = field(repr=False)
     #: What each topic counts as here.
     shown: Mapping[str, str] = field(repr=False)
+    #: Some team asks for a confidence of its own.
+    asking: bool
 
     @classmethod
     def load(cls, path: Path) -> Profile:
@@ -74,11 +76,21 @@ class Profile(Spec):
             digest=hashlib.sha256(raw).hexdigest(),
             index=_index(spec.rules),
             shown=shown_as(spec.subjects),
+            asking=any(team.min_confidence for team in spec.teams.values()),
         )
 
     def adapt(self, assessment: Assessment) -> Assessment:
         """Bring an assessment into this organisation's topics (renaming changes no key)."""
         return adapted(assessment, self.shown)
+
+    def doubt(self, post: Post, assessment: Assessment, *, lang: str) -> Assessment:
+        """Let a post count as unsure where the team that would get it asks to be surer."""
+        if not self.asking or assessment.abstained:
+            return assessment
+        rule = self._match(post, assessment, lang)
+        if rule is None or assessment.confidence >= self.teams[rule.team].min_confidence:
+            return assessment
+        return replace(assessment, abstained=True)
 
     def route(
         self, post: Post, assessment: Assessment, *, lang: str, received_at: datetime

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from triage.classify import Classifier, default_models_dir, safety
+from triage.classify.classifier import AS_IT_IS, confident, softmax
 from triage.language import Reader, spans
 from triage.post import Post
 from triage.reading import Reading
@@ -90,6 +92,17 @@ def test_probabilities(classifier: Classifier, reader: Reader) -> None:
         assert shares == sorted(shares, reverse=True)
         assert sum(judged.urgency_p) == pytest.approx(1, abs=1e-3)
         assert judged.model == classifier.version
+
+
+def test_confidence_keeps_the_order() -> None:
+    """What the first topic is worth takes its place; ranks stay, and no row holds more than one."""
+    shares = softmax(np.random.default_rng(0).normal(0, 3, (500, 21)))
+    knots = np.array([[0.0, 0.3, 0.9, 1.0], [0.01, 0.5, 0.8, 0.8]])
+    told = confident(shares, knots)
+    assert (np.argsort(told, axis=1) == np.argsort(shares, axis=1)).all()
+    assert told.sum(axis=1).max() <= 1 + 1e-9
+    assert told.max(axis=1) == pytest.approx(np.interp(shares.max(axis=1), *knots))
+    assert confident(shares, np.array(AS_IT_IS)) == pytest.approx(shares)
 
 
 def test_reasons_are_words_of_the_post(classifier: Classifier, reader: Reader) -> None:

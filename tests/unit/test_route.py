@@ -233,6 +233,25 @@ def test_unsure_goes_to_fallback(
     assert (route.team, route.rule) == (team, rule)
 
 
+@pytest.mark.parametrize(
+    ("bar", "urgency", "rule"),
+    [
+        ("", "normaal", "rest"),
+        ("min_confidence = 0.6", "normaal", "rest"),
+        ("min_confidence = 0.61", "normaal", "onzeker"),
+        ("min_confidence = 0.61", "kritiek", "onzeker-maar-kritiek"),
+    ],
+)
+def test_a_team_sets_its_own_bar(tmp_path: Path, bar: str, urgency: str, rule: str) -> None:
+    """What is less sure than its team asks goes the way of all that is unsure, and says so."""
+    path = tmp_path / "proef.toml"
+    path.write_text(PROFILE.replace("[teams.straat]", f"[teams.straat]\n{bar}") + RULES)
+    strict = Profile.load(path)
+    said = strict.doubt(post(), judged("groen-water", urgency, confidence=0.6), lang="nl")
+    route = strict.route(post(), said, lang="nl", received_at=NOON)
+    assert (route.rule, said.abstained) == (rule, rule != "rest")
+
+
 def test_routes_are_deterministic(profile: Profile, tmp_path: Path) -> None:
     """The same post gets the same route, again and from a profile loaded anew."""
     path = tmp_path / "proef.toml"

@@ -27,6 +27,8 @@ _SMALLEST: Final = 0.02
 _CRITICAL: Final = 0
 #: The first urgency, by rank, that is not explained unasked: ``explain`` tells of any.
 _CAN_WAIT: Final = Urgency.NORMAAL.rank
+#: Shares of the first topic, and how often it is right there: one line of knots each.
+AS_IT_IS: Final = ((0.0, 1.0), (0.0, 1.0))
 _F = TypeVar("_F", bound=np.floating[Any])
 
 
@@ -51,6 +53,8 @@ class Classifier:
         self._prior_shift = np.asarray(calibration["urgency_prior_shift"], np.float32)
         self._critical_at: float = calibration["critical_at"]
         self._abstain_below: float = calibration["abstain_below"]
+        #: Older models take the first topic's share as it is.
+        self._confidence = np.asarray(calibration.get("confidence", AS_IT_IS), np.float32)
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
@@ -134,7 +138,7 @@ class Classifier:
             softmax(scores[:, head] * temperature + move)
             for head, temperature, move in zip(self._heads, self._temperatures, shift, strict=True)
         )
-        return topic, urgency, intent
+        return confident(topic, self._confidence), urgency, intent
 
     def _ranks(self, urgency_p: Rows) -> NDArray[np.intp]:
         """Choose the likeliest, but ``kritiek`` from its own, lower, bar on."""
@@ -248,6 +252,19 @@ def softmax(scores: NDArray[_F]) -> NDArray[_F]:
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: NDArray[_F] = odds / odds.sum(axis=1, keepdims=True)
     return shares
+
+
+def confident(shares: NDArray[_F], knots: NDArray[_F]) -> NDArray[_F]:
+    """Let the largest share of each row say how often it is right, and the others share the rest.
+
+    ``knots`` are (2, any): shares, rising, and what they are worth, between which lines run. The
+    order of a row stays as it is.
+    """
+    said = shares.max(axis=1, keepdims=True)
+    worth = np.interp(said, knots[0], knots[1]).astype(shares.dtype)
+    left = (1 - worth) / np.maximum(1 - said, np.finfo(shares.dtype).tiny)
+    told: NDArray[_F] = np.where(shares == said, worth, shares * np.minimum(left, worth / said))
+    return told
 
 
 def _named(tokens: Sequence[str], first: int, length: int) -> str:

@@ -5,7 +5,7 @@ No author stands on both sides, so the figures are those of posts by people not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score, f1_score
 from sklearn.model_selection import GroupKFold
 
-from triage.classify.classifier import softmax
+from triage.classify.classifier import AS_IT_IS, confident, softmax
 from triage.learn.corpus import Example
 from triage.learn.figures import interval
 from triage.learn.steps import Arrays, once
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from triage.learn.train import Labels, Lexicon, Recipe
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 #: How urgencies are spread in life, in the order of URGENCIES; the corpus has more critical ones.
 LIFE: Final = (0.05, 0.13, 0.58, 0.24)
@@ -31,6 +32,12 @@ LIFE: Final = (0.05, 0.13, 0.58, 0.24)
 CRITICAL_RECALL: Final = 0.95
 #: What part of the posts may be routed by topic.
 COVERAGE: Final = 0.8
+#: In how many groups of posts, by the share of their first topic, that share is compared with what
+#: it is worth; fewer where they would be smaller than ``_LEAST``.
+_GROUPS: Final = 20
+_LEAST: Final = 50
+#: What the first topic is worth at least.
+_WORTH: Final = 0.01
 _TEMPERATURES: Final = np.arange(0.3, 8.01, 0.05)
 
 
@@ -55,7 +62,7 @@ def calibrate(
 ) -> Calibration:
     """Choose temperatures and bars on held-out scores, and measure."""
     if not folds:
-        settings = _settings([1.0, 1.0, 1.0], [0.0] * len(LIFE), 0.5, 0.0)
+        settings = _settings([1.0, 1.0, 1.0], [0.0] * len(LIFE), 0.5, 0.0, np.array(AS_IT_IS))
         return Calibration(settings=settings, metrics={}, examples=len(examples))
     scores = held_out(examples, texts, labels, targets, lexicon, seed=seed, folds=folds)
     first, second = len(labels.topics), len(labels.topics) + len(labels.urgencies)
@@ -72,23 +79,37 @@ def calibrate(
         temperature_of(urgencies, _one_hot(truth["urgency"], len(LIFE))),
         temperature_of(intents, _one_hot(truth["intent"], len(labels.intents))),
     ]
-    topic_p = softmax(topics * temperatures[0])
+    shares_p = softmax(topics * temperatures[0])
+    knots = confidence_of(shares_p, truth["topics"])
+    topic_p = confident(shares_p, knots)
     urgency_p = softmax(urgencies * temperatures[1] + shift)
     critical_at = _bar(urgency_p[truth["urgency"] == 0, 0], CRITICAL_RECALL)
     abstain_below = float(np.quantile(topic_p.max(axis=1), 1 - COVERAGE))
-    settings = _settings(temperatures, shift.tolist(), critical_at, abstain_below)
+    settings = _settings(temperatures, shift.tolist(), critical_at, abstain_below, knots)
+    # What a share is worth is measured on posts by others than those whom the knots come from.
+    apart = [
+        (unseen, confident(shares_p[unseen], confidence_of(shares_p[seen], truth["topics"][seen])))
+        for seen, unseen in splits(examples, folds)
+    ]
+    for unseen, told in apart:
+        topic_p[unseen] = told
     metrics = _measure(truth, topic_p, urgency_p, intents, settings)
     return Calibration(settings=settings, metrics=metrics, examples=len(examples))
 
 
 def _settings(
-    temperatures: list[float], shift: list[float], critical_at: float, abstain_below: float
+    temperatures: list[float],
+    shift: list[float],
+    critical_at: float,
+    abstain_below: float,
+    confidence: Floats,
 ) -> dict[str, Any]:
     return {
         "temperatures": [round(value, 4) for value in temperatures],
         "urgency_prior_shift": [round(value, 6) for value in shift],
         "critical_at": round(critical_at, 6),
         "abstain_below": round(abstain_below, 6),
+        "confidence": confidence.round(4).tolist(),
     }
 
 
@@ -109,12 +130,10 @@ def held_out(
     """
     from triage.learn.train import SHIPPED, learn  # noqa: PLC0415 - they use each other
 
-    authors = [example.author for example in examples]
     scores = np.zeros(targets.shape)
-    splits = GroupKFold(n_splits=folds).split(texts, groups=authors)
-    for number, (seen, unseen) in enumerate(splits, 1):
+    for number, (seen, unseen) in enumerate(splits(examples, folds), 1):
 
-        def fold(seen: NDArray[np.intp] = seen, unseen: NDArray[np.intp] = unseen) -> Arrays:
+        def fold(seen: Places = seen, unseen: Places = unseen) -> Arrays:
             some = [texts[at] for at in seen]
             learnt = learn(
                 some, targets[seen], lexicon, labels, seed=seed, recipe=recipe or SHIPPED
@@ -123,6 +142,27 @@ def held_out(
 
         scores[unseen] = once(f"vouw-{number}", fold)["scores"]
     return scores
+
+
+def splits(examples: Sequence[Example], folds: int) -> Iterator[tuple[Places, Places]]:
+    """Give where the posts to learn from and the posts to judge stand, fold by fold."""
+    authors = [example.author for example in examples]
+    yield from GroupKFold(n_splits=folds).split(authors, groups=authors)
+
+
+def confidence_of(shares: Floats, right: NDArray[np.bool_]) -> Floats:
+    """Compare the share of the first topic with how often it is right.
+
+    Knots: shares, and what they are worth; a larger one is never worth less.
+    """
+    order = np.argsort(shares.max(axis=1), kind="stable")
+    said = shares.max(axis=1)[order]
+    found = right[order, shares[order].argmax(axis=1)]
+    count = max(1, min(_GROUPS, len(order) // _LEAST))
+    groups = np.array_split(np.arange(len(order)), count)
+    x = [float(said[group].mean()) for group in groups]
+    y = np.maximum.accumulate([max(_WORTH, float(found[group].mean())) for group in groups])
+    return np.array([[0.0, *x, 1.0], [_WORTH, *y, y[-1]]])
 
 
 def temperature_of(scores: Floats, right: NDArray[np.bool_]) -> float:

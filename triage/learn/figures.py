@@ -46,6 +46,10 @@ class TopicFigures:
     precision: float
     recall: float
     f1: float
+    #: What part of the posts that it was said of passed the bar for abstention, and how many of
+    #: those are about it, first or not.
+    sure: float
+    right_when_sure: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,10 @@ def per_topic(pairs: Sequence[Pair]) -> list[TopicFigures]:
     """Give the figures of every topic that is meant or said, most posts first."""
     meant = Counter(example.topics[0] for example, _ in pairs)
     named = Counter(said.topic for _, said in pairs)
+    passed = Counter(said.topic for _, said in pairs if not said.abstained)
+    kept = Counter(
+        said.topic for example, said in pairs if not said.abstained and said.topic in example.topics
+    )
     both = Counter(said.topic for example, said in pairs if said.topic == example.topics[0])
     rows = []
     for topic in sorted(meant.keys() | named.keys(), key=lambda t: (-meant[t], t)):
@@ -136,7 +144,15 @@ def per_topic(pairs: Sequence[Pair]) -> list[TopicFigures]:
         recall = both[topic] / meant[topic] if meant[topic] else 0.0
         f1 = 2 * precision * recall / (precision + recall) if both[topic] else 0.0
         rows.append(
-            TopicFigures(topic=topic, posts=meant[topic], precision=precision, recall=recall, f1=f1)
+            TopicFigures(
+                topic=topic,
+                posts=meant[topic],
+                precision=precision,
+                recall=recall,
+                f1=f1,
+                sure=passed[topic] / named[topic] if named[topic] else 0.0,
+                right_when_sure=kept[topic] / passed[topic] if passed[topic] else 0.0,
+            )
         )
     return rows
 

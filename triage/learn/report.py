@@ -189,10 +189,24 @@ def _coverage(pairs: Sequence[Pair]) -> str:
 
 def _topics(pairs: Sequence[Pair]) -> str:
     rows = [
-        (row.topic, str(row.posts), f"{row.precision:.2f}", f"{row.recall:.2f}", f"{row.f1:.2f}")
+        (
+            row.topic,
+            str(row.posts),
+            *(f"{share:.2f}" for share in (row.precision, row.recall, row.f1)),
+            *(f"{share:.2f}" for share in (row.sure, row.right_when_sure)),
+        )
         for row in figures.per_topic(pairs)
     ]
-    return _table(("onderwerp", "berichten", "precisie", "gevonden", "F1"), rows)
+    told = (
+        "onderwerp",
+        "berichten",
+        "precisie",
+        "gevonden",
+        "F1",
+        "boven de drempel",
+        "juist daar",
+    )
+    return _table(told, rows)
 
 
 def _authors(pairs: Sequence[Pair]) -> str:

@@ -34,6 +34,9 @@ from triage.ticket import URGENCIES
 
 #: What a phrase of the lexicon weighs as a text, beside a post.
 PHRASE_WEIGHT: Final = 0.3
+#: What a post of an urgency weighs to that urgency's judge, beside a post of another: the bar asks
+#: for nearly all of the critical ones, so the order matters most where they are hardest to find.
+OWN_WEIGHT: Final = 3.0
 #: Weights smaller than this are dropped: they change no decision and cost space.
 SMALLEST: Final = 1e-3
 
@@ -51,7 +54,7 @@ class Recipe:
     lexicon: float = 0.2
     cues: float = 0.3
     #: What the scores of "this urgent or worse" weigh beside those of each urgency.
-    ordinal: float = 0.8
+    ordinal: float = 0.5
 
     def scale(self, group: str) -> float:
         """Give what a group of features is multiplied by."""
@@ -161,11 +164,14 @@ def learn(
     features = sp.vstack(scaled).tocsr().astype(np.float32)
     features.eliminate_zeros()  # what a recipe leaves out costs nothing
     urgency = labels.heads[1]
+    posts = np.ones(targets.shape, np.float32)
+    posts[:, urgency][targets[:, urgency] > 0] = OWN_WEIGHT
+    ordinal = np.ones((len(targets), len(_ORDINAL)), np.float32)
     judges = descend(
         features,
         _with_ordinal(np.concatenate([targets, lexicon.targets]), urgency),
-        _with_ordinal_weight(
-            np.concatenate([np.ones(targets.shape, np.float32), lexicon.weight]), urgency
+        np.concatenate(
+            [np.column_stack([posts, ordinal]), _with_ordinal_weight(lexicon.weight, urgency)]
         ),
         seed=seed,
     )

@@ -100,6 +100,8 @@ class Team:
     service: Mapping[Urgency, int]
     #: Gets work by hand only, no rule needs to lead here.
     manual: bool
+    #: What is less sure than this does not come here; the model's own bar counts in any case.
+    min_confidence: float
     line: int
 
 

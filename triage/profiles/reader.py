@@ -59,7 +59,7 @@ _TOP_KEYS: Final = (
 )
 _TEAM_KEYS: Final = (
     *("name", "description", "hours", "open_on_holidays", "night_team", "night"),
-    *("service", "manual"),
+    *("service", "manual", "min_confidence"),
 )
 _RULE_KEYS: Final = ("name", "when", "team", "minutes")
 _WHEN_KEYS: Final = (
@@ -191,6 +191,7 @@ class _Reader:
                 night=self._night(table, night),
                 service=self._service(table, service),
                 manual=table.flag("manual"),
+                min_confidence=table.number("min_confidence", 0, 1) or 0.0,
                 line=table.line,
             )
         self._check_nights(teams, all_teams)
@@ -367,10 +368,8 @@ class _Reader:
 
     def _subjects(self, when: Table) -> frozenset[tuple[str, bool]]:
         choice = self._choice(when, "topic", (*self.topics, UNKNOWN))
-        if choice is None or choice.negated:
-            topics = [topic for topic in self.topics if choice is None or topic in choice]
-        else:
-            topics = list(choice.values)
+        given = self.topics if choice is None or choice.negated else tuple(choice.values)
+        topics = [topic for topic in given if choice is None or topic in choice]
         unsure = when.flags("abstained", frozenset({False}))
         return frozenset((t, t != UNKNOWN and a) for t in topics for a in unsure)
 
