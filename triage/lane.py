@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from triage.post import Post
 from triage.ticket import Urgency
 
 if TYPE_CHECKING:  # who looks by the rules alone starts without the language step
+    from triage.classify import Classifier
     from triage.pipeline import Pipeline
 
 #: How long the posts of one request are looked at, at most, in seconds.
@@ -59,6 +61,16 @@ class Look:
             return self._seen(posts, deadline, self._pipeline.urgencies)
         finally:
             self._turn.release()
+
+    @contextmanager
+    def model(self) -> Iterator[Classifier | None]:
+        """Lend the model that looks, to one at a time; None where the rules alone look."""
+        if self._pipeline is None:
+            yield None
+            return
+        with self._turn:
+            self._between()
+            yield self._pipeline.classifier
 
     def _seen(
         self,

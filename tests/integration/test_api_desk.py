@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from tests.plugins.api_server import ApiServer, now
 from tests.plugins.programs import wait_until
+from triage.cli.web import web_config
+from triage.lane import Look
 from triage.log import Topic
+from triage.metrics import Metrics
+from triage.queue import Queue
+from triage.settings import Settings
 from triage.ticket import Urgency
+from triage.web.app import create_app
 
 Make = Callable[..., ApiServer]
 
@@ -185,6 +193,64 @@ def test_what_does_not_exist_is_told(server: ApiServer, client: httpx.Client) ->
     assert act(client, ticket, "claim", onbekend=1).status_code == 422
 
 
+def test_who_gives_a_ticket_away_may_say_so_again_and_take_it_back(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """Also into a team one does not work for; nothing else, and not once a colleague is on it."""
+    own, other = list(server.profile.teams)[:2]
+    bearer = {"Authorization": f"Bearer {server.token(teams=frozenset({own}))}"}
+    key = {**bearer, "Idempotency-Key": "verloren-antwoord"}
+
+    def may(ticket: str, action: str, headers: Any = bearer, **body: Any) -> int:
+        path, sent = f"/api/v1/tickets/{ticket}/{action}", {"owner": "anna", **body}
+        with server.stranger(headers=headers) as one:
+            return one.post(path, json=sent).status_code
+
+    for action in ("reassign", "escalate"):
+        (ticket,) = server.fill(1, prefix=action, team=own)
+        assert [may(ticket, action, key, team=other) for _ in range(2)] == [200, 200]
+        assert client.get(f"/api/v1/tickets/{ticket}").json()["team"] == other
+        assert may(ticket, "correct", topic="overig") == 403
+        assert may(ticket, "undo", owner="bert") == 403
+        assert may(ticket, "undo") == 200
+        assert client.get(f"/api/v1/tickets/{ticket}").json()["team"] == own
+        assert may(ticket, action, team=other) == 200
+        claim(client, ticket, owner="bert")
+        assert may(ticket, "undo") == 403
+    tickets = server.fill(2, prefix="veel", team=own)
+    many = {"owner": "anna", "tickets": tickets}
+    with server.stranger(headers=bearer) as one:
+        for more in ({"action": "reassign", "team": other}, {"action": "undo"}):
+            assert one.post("/api/v1/tickets/bulk", json=many | more).json()["done"] == 2
+
+
+def test_a_list_of_tickets_names_each_once(server: ApiServer, client: httpx.Client) -> None:
+    """A ticket with itself or twice the same is refused by the field, not by an error of ours."""
+    lead, other = server.fill(2)
+    for action in ("merge", "split"):
+        for tickets in ([lead], [other, other]):
+            answer = act(client, lead, action, tickets=tickets)
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "tickets")
+
+
+def test_the_longest_list_of_tickets_comes_in(server: ApiServer, client: httpx.Client) -> None:
+    """Five hundred tickets fit, also of the organisation with the longest name."""
+    (lead,) = server.fill(1)
+    tickets = [f"{'o' * 40}.{number:016}" for number in range(500)]
+    assert act(client, lead, "merge", tickets=tickets).status_code == 404  # not: too large
+
+
+def test_many_at_once_get_no_label_that_one_would_not(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """A topic that the profile does not know is refused in bulk too, before anything is done."""
+    tickets = server.fill(2)
+    many = {"owner": "anna", "action": "correct", "tickets": tickets, "topic": "nergens"}
+    answer = client.post("/api/v1/tickets/bulk", json=many)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "topic")
+    assert outcomes(server) == []
+
+
 # -- events --------------------------------------------------------------------------------------
 
 
@@ -306,3 +372,55 @@ def test_metrics_count_requests_by_template(server: ApiServer, client: httpx.Cli
     assert 'route="/api/v1/queues",status="2xx"} 1.0' in text
     assert 'route="other",status="4xx"} 2.0' in text
     assert ticket not in text
+
+
+class _WithColleague:
+    """The queue, with somebody who takes a ticket once it's listed, before anybody can open it."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.wants = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    def list(self, org: str, team: str, **more: Any) -> Any:
+        """List, and then claim."""
+        found = self._queue.list(org, team, **more)
+        if self.wants in [ticket.id for ticket in found]:
+            self._queue.claim(self.wants, owner="bert", seconds=300, now=now(), request="bert")
+        return found
+
+
+def test_a_post_that_was_just_taken_leaves_the_page_to_the_next(
+    api_server: Make, tmp_path: Path
+) -> None:
+    """The page to label shows the next post when the first one's been taken meanwhile."""
+    server = api_server()
+    tickets = [
+        *server.fill(1, prefix="a", text="Lantaarnpaal kapot bij de Kerkstraat"),
+        *server.fill(1, prefix="b", text="Wanneer is het loket open met Pinksteren?"),
+    ]
+    queue = _WithColleague(server.queue)
+    app = create_app(
+        web_config(Settings(data=tmp_path), None),
+        log=server.log,
+        queue=cast("Queue", queue),
+        access=server.access,
+        profiles={server.org: server.profile},
+        metrics=Metrics(),
+        look=Look(),
+    )
+
+    async def labelled() -> str:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url=server.address, headers=server.bearer
+        ) as client:
+            page = await client.get("/labels/een-voor-een")
+        assert page.status_code == 200, page.text
+        (shown,) = [ticket for ticket in tickets if f'data-ticket="{ticket}"' in page.text]
+        return shown
+
+    queue.wants = asyncio.run(labelled())
+    assert asyncio.run(labelled()) in set(tickets) - {queue.wants}

@@ -14,12 +14,13 @@ from typing import Any, Final
 import pytest
 
 from tests.plugins.queue_stores import NOW, Store, minutes, request
-from triage.errors import Refused
+from triage.errors import Refused, Unavailable
 from triage.queue import Change, Queue
 from triage.ticket import Urgency
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers, offered
 from triage.web.desk.forecast import agents_needed, expected
+from triage.web.desk.labelling import team_lot
 from triage.web.desk.lists import Lists
 from triage.web.desk.rows import Filter, row_of
 from triage.web.desk.show import marked, safe_link
@@ -191,6 +192,44 @@ def test_a_list_follows_its_queue(store: Store, queue: Queue, put: Put) -> None:
         await look()
 
     asyncio.run(play())
+
+
+def test_a_list_forgets_no_change_that_it_could_not_read(
+    store: Store, queue: Queue, put: Put
+) -> None:
+    """Where the store fails, the next look reads what changed all the same."""
+    put(*(store.entry(key, f"Bericht {key}") for key in ("a", "b")))
+
+    class Flaky(Pool):
+        broken = False
+
+        async def __call__(self, call: Any, *args: Any, **more: Any) -> Any:
+            if self.broken:
+                raise Unavailable
+            return await super().__call__(call, *args, **more)
+
+    async def look() -> None:
+        pool = Flaky(2)
+        lists = Lists(queue, pool)
+        assert len(await lists.rows(store.org, TEAM, now=NOW)) == 2
+        cursor = queue.events(store.org, "")[-1].cursor
+        queue.reassign(
+            store.id("a"), Change(team="wijkteam"), token=None, by="x", now=NOW, request=request()
+        )
+        lists.note(store.org, queue.events(store.org, cursor))
+        pool.broken = True
+        with pytest.raises(Unavailable):
+            await lists.rows(store.org, TEAM, now=NOW, fresh=True)
+        pool.broken = False
+        rows = await lists.rows(store.org, TEAM, now=NOW, fresh=True)
+        assert [row.id for row in rows] == [store.id("b")]
+
+    asyncio.run(look())
+
+
+def test_a_page_to_label_reads_so_many_tickets_at_most() -> None:
+    """However many teams there are, and a few of each."""
+    assert [team_lot(teams) for teams in (0, 1, 4, 10, 40)] == [500, 500, 500, 200, 50]
 
 
 def test_activity_counts_each_event_once() -> None:

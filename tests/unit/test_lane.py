@@ -14,10 +14,13 @@ from triage.lane import Appended, Lane, Look
 from triage.log import Log, Topic
 from triage.log.open import open_log
 from triage.log.posts import new_record
-from triage.pipeline import Pipeline
+from triage.pipeline import Pipeline, Received
 from triage.post import Post
+from triage.queue.open import open_queue
 from triage.route import Profile
 from triage.settings import Settings
+from triage.web.config import WebConfig
+from triage.web.desk.judge import Judge
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ORDINARY = "Hoe laat is het gemeentehuis open op zaterdag?"
@@ -109,6 +112,19 @@ def test_a_look_follows_what_it_is_told(pipeline: Pipeline) -> None:
     look = Look(pipeline, between=lambda: seen.append(pipeline.model))
     look.at(posts(BY_RULE))
     look.at(posts(ORDINARY))
+    assert seen == [pipeline.model] * 2
+
+
+def test_what_the_desk_tells_is_of_the_model_that_looks(pipeline: Pipeline, tmp_path: Path) -> None:
+    """No second one is loaded, nor another version than the one that was set by hand."""
+    seen: list[str] = []
+    look = Look(pipeline, between=lambda: seen.append(pipeline.model))
+    judge = Judge(WebConfig(default_org="gemeente"), look)  # no folder with models
+    assert judge.words() == frozenset(pipeline.classifier.words)
+    (entry,) = pipeline.judge([Received(post=posts(BY_MODEL)[0], received_at=NOW)])
+    with open_queue(f"sqlite:///{tmp_path / 'queue.db'}") as queue:
+        queue.put("gemeente", [entry], now=NOW, request="een")
+        assert judge.explain(queue.get(entry.ticket_id, now=NOW)) is not None
     assert seen == [pipeline.model] * 2
 
 

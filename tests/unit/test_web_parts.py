@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from hypothesis import given
@@ -16,9 +17,10 @@ from triage.access import Scope
 from triage.cli.web import web_config
 from triage.errors import Refused
 from triage.post import Post
-from triage.queue import Event
+from triage.queue import Event, Queue
 from triage.queue.open import open_queue
 from triage.settings import Settings
+from triage.web import events
 from triage.web.body import decode
 from triage.web.config import WebConfig
 from triage.web.events import BACKLOG, CHUNK, PAGE, Feed, Hub
@@ -133,6 +135,48 @@ def test_a_burst_reaches_a_listener_whole(tmp_path: Path) -> None:
     heard = asyncio.run(listen())
     assert b"resync" not in heard
     assert heard.count(b"event: ticket") == PAGE
+
+
+class _Failing:
+    """A store that fails once, in a way that no store should, and then holds one event."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def events(self, _org: str, after: str, *, limit: int) -> list[Event]:
+        self.asked += 1
+        if self.asked == 1:
+            raise RuntimeError
+        return [] if after else [_event(1)]
+
+
+def test_the_tail_outlives_any_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the store or a listener raises, clients get what comes after it."""
+    monkeypatch.setattr(events, "RETRY_SECONDS", 0.01)
+    heard: list[str] = []
+
+    def fail(_org: str, _events: Sequence[Event]) -> None:
+        raise KeyError
+
+    def hear(_org: str, found: Sequence[Event]) -> None:
+        heard.extend(event.data["id"] for event in found)
+
+    async def listen() -> bytes:
+        hub = Hub(cast("Queue", _Failing()), ["leiden"], Pool(2), listeners=(fail, hear))
+        tail = asyncio.create_task(hub.tail("leiden"))
+        stream = hub.stream("leiden", "0")
+        async with asyncio.timeout(30):
+            await anext(stream)
+            await hub._feeds["leiden"].current.wait()
+        hub.stop()
+        tail.cancel()
+        await asyncio.gather(tail, return_exceptions=True)
+        kept = hub._feeds["leiden"].since(0)
+        await stream.aclose()
+        return b"".join(encoded for _, encoded in kept or ())
+
+    assert b"event: ticket" in asyncio.run(listen())
+    assert heard == ["1"]
 
 
 def _event(number: int) -> Any:

@@ -112,7 +112,7 @@ def create_app(
         activity=activity,
         answers=load_answers(config.answers_file),
         said=Said(),
-        judge=Judge(config),
+        judge=Judge(config, look),
         outbox=Outbox(config.outbox) if config.signalen_url and config.outbox else None,
         templates=_templates(assets),
     )

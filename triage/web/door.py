@@ -23,8 +23,9 @@ from triage.web.problems import Problem
 
 _log = structlog.get_logger()
 
-#: The largest body of any request but those that bring posts, in bytes.
-SMALL_BODY: Final = 16 * 1024
+#: The largest body of any request but those that bring posts, in bytes: five hundred tickets to
+#: put together fit, however long the organisation's name.
+SMALL_BODY: Final = 32 * 1024
 #: Where bodies are read by the route itself, with a limit of its own.
 POSTS_PATH: Final = "/api/v1/posts"
 

@@ -36,10 +36,21 @@ PAGE: Final = 1000
 LOOK_SECONDS: Final = 0.2
 IDLE_SECONDS: Final = 2.0
 HEARTBEAT_SECONDS: Final = 15.0
+#: How long until a store that failed is asked again, in seconds.
+RETRY_SECONDS: Final = 1.0
 #: After how long a browser connects again, in milliseconds.
 _RECONNECT: Final = 2000
 #: Hears of an organisation's events.
 Listener = Callable[[str, Sequence[Event]], None]
+
+
+def _tell(listener: Listener, org: str, events: Sequence[Event]) -> None:
+    """Let one hear; when it fails, the others and all clients hear all the same."""
+    try:
+        listener(org, events)
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.error("listener_failed", kind=type(error).__name__)
+
 
 _HELLO: Final = format_sse_event(comment="triage", retry=_RECONNECT)
 #: An event's own id, and its bytes. Cursors begin anew with the store, so they are no ids.
@@ -137,11 +148,15 @@ class Hub:
                 events = await self._pool(self._queue.events, org, cursor, limit=PAGE)
             except TriageError as error:
                 _log.warning("waiting", what="events", reason=str(error))
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except Exception as error:  # noqa: BLE001 - nobody would miss a tail that ended
+                _log.error("waiting", what="events", kind=type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             if events:
                 for listener in self._listeners:
-                    listener(org, events)
+                    _tell(listener, org, events)
                 feed.add(events)
                 cursor = events[-1].cursor
             if len(events) < PAGE:

@@ -16,6 +16,7 @@ from triage.ticket import State, Ticket, Urgency, org_of
 from triage.web.audit import audit
 from triage.web.background import clock
 from triage.web.due import due_of
+from triage.web.handed import team_asked
 from triage.web.identity import Identity, acting
 from triage.web.models import (
     LEASE_LIMIT,
@@ -34,9 +35,10 @@ from triage.web.models import (
     ticket_out,
     words,
 )
+from triage.web.problems import wrong
 from triage.web.queues import TicketPath
 from triage.web.state import AProfile, AService, Service
-from triage.web.tickets import Act, decide, known_team, perform, wrong
+from triage.web.tickets import Act, decide, known_team, known_topic, perform
 
 router: Final = APIRouter(prefix="/api/v1")
 
@@ -206,6 +208,8 @@ async def bulk(service: AService, profile: AProfile, body: BulkRequest, act: Act
     _check(body)
     if body.team is not None:
         known_team(profile, body.team)
+    if body.topic is not None:
+        known_topic(profile, body.topic)
     if any(org_of(ticket) != profile.org for ticket in body.tickets):
         raise wrong("tickets", "niet van deze organisatie")
     tickets = tuple(dict.fromkeys(body.tickets))
@@ -257,7 +261,7 @@ class _Bulk:
         body, by, queue, now = self.body, self.by, self.service.queue, clock()
         request = f"{self.id}:{ticket}"
         stands = queue.get(ticket, now=now)
-        if not self.me.may_work(stands.org, stands.team):
+        if not self.me.may_work(stands.org, team_asked(stands, f"ticket.{body.action}", by)):
             raise NotFound("niet van uw team")
         if body.action == "undo":
             return queue.undo(ticket, by=by, now=now, request=request)

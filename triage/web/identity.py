@@ -23,7 +23,7 @@ from fastapi import Depends, Request
 from triage.access import Identity, Kind, Role, Scope
 from triage.web import sessions
 from triage.web.auth import CHALLENGE, machine
-from triage.web.problems import Fault, Problem
+from triage.web.problems import Problem, wrong
 
 __all__ = [
     "Identity",
@@ -119,8 +119,7 @@ def acting(identity: Identity, named: str | None) -> str:
     if identity.kind is not Kind.MACHINE:
         return identity.name
     if named is None:
-        fault = Fault(field="owner", reason="ontbreekt")
-        raise Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
+        raise wrong("owner", "ontbreekt")
     return named
 
 

@@ -93,6 +93,13 @@ class Problem(Exception):
         )
 
 
+def wrong(field: str, reason: str) -> Problem:
+    """Say that a field holds what it may not."""
+    return Problem(
+        422, "een of meer gegevens kloppen niet", errors=[Fault(field=field, reason=reason)]
+    )
+
+
 def fault_of(error: InvalidPost, *, index: int | None = None, start: int = 0) -> Fault:
     """Tell what is wrong with a post; ``start`` is where it begins in the body, in bytes."""
     root = error.field.partition(".")[0]

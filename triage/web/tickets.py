@@ -23,6 +23,7 @@ from triage.ticket import Ticket, Urgency, org_of
 from triage.web.audit import audit, audit_list
 from triage.web.background import clock
 from triage.web.due import due_of, on_duty
+from triage.web.handed import team_asked
 from triage.web.identity import Identity, Scope, SignedIn, acting, check_team, needs
 from triage.web.models import (
     ClaimedOut,
@@ -40,7 +41,7 @@ from triage.web.models import (
     TicketOut,
     ticket_out,
 )
-from triage.web.problems import Fault, Problem
+from triage.web.problems import Problem, wrong
 from triage.web.queues import TeamPath, TicketPath, team_of
 from triage.web.state import AProfile, AService, Service, profile_of
 
@@ -200,8 +201,8 @@ async def correct(
     """
     if body.topic is None and body.urgency is None and body.intent is None:
         raise wrong("", "geef minstens een van topic, urgency en intent")
-    if body.topic is not None and body.topic not in profile_of(service, org_of(ticket)).topics:
-        raise wrong("topic", "onbekend onderwerp")
+    if body.topic is not None:
+        known_topic(profile_of(service, org_of(ticket)), body.topic)
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
     if urgency:
@@ -306,6 +307,8 @@ async def _regroup(
     if act.me.teams is not None:
         for other in body.tickets:
             check_team(act.me, org_of(other), (await read_ticket(service, other)).team)
+    if len({ticket, *body.tickets}) <= len(body.tickets):
+        raise wrong("tickets", "elk ticket een keer, en niet het ticket zelf")
     await audit(act.http, act.action, *body.tickets)
     by = acting(act.me, body.owner)
     decided = await perform(service, act, ticket, action, body.tickets, token=body.token, by=by)
@@ -319,10 +322,10 @@ def known_team(profile: Profile, team: str) -> None:
         raise wrong("team", "onbekend team")
 
 
-def wrong(field: str, reason: str) -> Problem:
-    """Say that a field holds what it may not."""
-    fault = Fault(field=field, reason=reason)
-    return Problem(422, "een of meer gegevens kloppen niet", errors=[fault])
+def known_topic(profile: Profile, topic: str) -> None:
+    """Refuse a topic that the profile does not know. Raises Problem 422."""
+    if topic not in profile.topics:
+        raise wrong("topic", "onbekend onderwerp")
 
 
 # -- the way to the store ------------------------------------------------------------------------
@@ -345,7 +348,8 @@ async def perform(
     """Run an action that is in the record; a conflict tells who has the ticket."""
     profile_of(service, org_of(ticket))
     if act.me.teams is not None:
-        check_team(act.me, org_of(ticket), (await read_ticket(service, ticket)).team)
+        stands = await read_ticket(service, ticket)
+        check_team(act.me, stands.org, team_asked(stands, act.action, more.get("by")))
     await audit(act.http, act.action, ticket)
     try:
         answer = await service.pools.desk(

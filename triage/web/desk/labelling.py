@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
-from triage.errors import InvalidModel, Refused
+from triage.errors import InvalidModel, NotFound, Refused
 from triage.labels.offer import offer
 from triage.profiles import TOPICS
 from triage.ticket import State, Ticket
@@ -28,19 +29,22 @@ router: Final = APIRouter(
 
 #: How many posts come at a time.
 COUNT: Final = 50
-#: The most open tickets of a team among which is chosen, the first in order.
-LOT: Final = 500
+#: Among how many open tickets of all teams is chosen, and of one team at most and at least: the
+#: first in order.
+LOT: Final = 2000
+TEAM_LOT: Final = 500
+TEAM_LOT_LEAST: Final = 50
 
 
 @router.get("/labels/een-voor-een")
 async def labelling(screen: AScreen) -> HTMLResponse:
     """Show the first of the posts that this person had better label, and name the others."""
     try:
-        picked = await screen.service.pools.judge(_picked, screen, clock())
+        offered = await screen.service.pools.judge(_picked, screen, clock())
     except (InvalidModel, Refused) as error:
         raise Problem(409, str(error)) from None
-    await audit(screen.request, "labels.next", *(ticket for ticket, _ in picked))
-    first = await _open(screen, picked[0][0]) if picked else None
+    await audit(screen.request, "labels.next", *(ticket for ticket, _ in offered))
+    first, picked = await _first(screen, offered)
     return screen.page(
         "labelling.html",
         first=first,
@@ -55,6 +59,16 @@ async def labelling(screen: AScreen) -> HTMLResponse:
 async def card(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one post to label; 409 for one that is no longer to be labelled."""
     return screen.page("_card.html", **_card(await _open(screen, ticket)))
+
+
+async def _first(
+    screen: Screen, picked: Sequence[tuple[str, str]]
+) -> tuple[Ticket | None, Sequence[tuple[str, str]]]:
+    """Open the first that is still to be labelled; give it, and what is left of the choice."""
+    for at, (ticket, _) in enumerate(picked):
+        with suppress(NotFound, Problem):  # a colleague was faster
+            return await _open(screen, ticket), picked[at:]
+    return None, ()
 
 
 async def _open(screen: Screen, ticket: str) -> Ticket:
@@ -92,10 +106,16 @@ def _picked(screen: Screen, now: datetime) -> list[tuple[str, str]]:
 
 def _lot(screen: Screen, now: datetime) -> Iterator[Ticket]:
     org, me = screen.profile.org, screen.me
-    for team in screen.profile.teams:
-        if me.may_work(org, team):
-            found = screen.service.queue.list(org, team, now=now, limit=LOT)
-            yield from (ticket for ticket in found if _wanted(ticket, me.name))
+    teams = [team for team in screen.profile.teams if me.may_work(org, team)]
+    limit = team_lot(len(teams))
+    for team in teams:
+        found = screen.service.queue.list(org, team, now=now, limit=limit)
+        yield from (ticket for ticket in found if _wanted(ticket, me.name))
+
+
+def team_lot(teams: int) -> int:
+    """Give how many tickets of each of so many teams are read: what a page costs has a bound."""
+    return min(TEAM_LOT, max(TEAM_LOT_LEAST, LOT // max(1, teams)))
 
 
 def _card(ticket: Ticket) -> Mapping[str, Any]:

@@ -8,10 +8,11 @@ queue of 10,000 costs what changed since the last one, and filters see all of th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -142,15 +143,15 @@ class Lists:
                 self._place(view, team, ticket)
 
     async def _load(self, view: _View, org: str, team: str, now: datetime) -> None:
-        view.changed = {}
         found: dict[str, Row] = {}
         offset = 0
-        while offset < ROW_LIMIT:
-            page = await self._pool(self._page, org, team, now, offset)
-            found.update((row.id, row) for row in page)
-            if len(page) < PAGE:
-                break
-            offset += PAGE - OVERLAP
+        with _taken(view):
+            while offset < ROW_LIMIT:
+                page = await self._pool(self._page, org, team, now, offset)
+                found.update((row.id, row) for row in page)
+                if len(page) < PAGE:
+                    break
+                offset += PAGE - OVERLAP
         view.rows = found
         view.ordered = sorted(found.values(), key=_order)
         view.generation += 1
@@ -161,8 +162,8 @@ class Lists:
         return [*map(row_of, self._queue.list(org, team, now=now, limit=PAGE, offset=offset))]
 
     async def _catch_up(self, view: _View, team: str, now: datetime) -> None:
-        changed, view.changed = view.changed, {}
-        tickets = await self._pool(self._read, changed, now)
+        with _taken(view) as changed:
+            tickets = await self._pool(self._read, changed, now)
         for ticket, found in tickets:
             if found is None:
                 self._drop(view, ticket)
@@ -218,6 +219,17 @@ class Lists:
                     view.ordered[place] = view.rows[ticket] = row
                     view.generation += 1
         return fresh
+
+
+@contextlib.contextmanager
+def _taken(view: _View) -> Iterator[dict[str, int]]:
+    """Take what changed, to be read; where that fails or is broken off, it still is to be read."""
+    changed, view.changed = view.changed, {}
+    try:
+        yield changed
+    except BaseException:
+        view.changed = changed | view.changed
+        raise
 
 
 def _order(row: Row) -> tuple[bool, datetime, str]:
