@@ -328,3 +328,23 @@ def test_settings_reach_the_clients(tmp_path: Path) -> None:
         KafkaSettings.from_url("kafka://a", security_protocol="SASL_SSL", sasl_mechanism="PLAIN")
     with pytest.raises(Refused):
         KafkaSettings.from_url("kafka://a", security_protocol="TLS")
+
+
+def test_an_urgent_post_in_hand_comes_while_the_group_fails(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group that does not answer takes no urgent post along that was read just before."""
+    log = store.open()
+    reading = Reading(log)
+    log.append(Topic.URGENT, posts(b"a", key=b"one"))
+    reading.take(1)
+    log.append(Topic.URGENT, posts(b"b", key=b"one"))
+
+    def no_answer(**_: Any) -> None:
+        raise Unavailable("Kafka: poll: NodeNotReadyError")
+
+    monkeypatch.setattr(log._reader, "poll", no_answer)
+    patiently(reading.step)
+    assert [record.value for record in reading.records] == [b"a", b"b"]
+    with pytest.raises(Unavailable):
+        reading.step()
