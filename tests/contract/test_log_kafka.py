@@ -348,3 +348,25 @@ def test_an_urgent_post_in_hand_comes_while_the_group_fails(
     assert [record.value for record in reading.records] == [b"a", b"b"]
     with pytest.raises(Unavailable):
         reading.step()
+
+
+@pytest.mark.parametrize("silent", [Topic.POSTS, Topic.URGENT])
+def test_a_topic_that_cannot_be_described_keeps_the_urgent_posts(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch, silent: Topic
+) -> None:
+    """A broker that for a moment can't tell a topic's partitions takes none of them from us."""
+    log = store.open()
+    reading = Reading(log)
+    log.append(Topic.URGENT, posts(*(b"%d" % i for i in range(20))))
+    reading.take(20)
+    lane, describe = log._lane, log._admin.partitions
+    owned = {name for name in reading.partitions if lane.owns(name)}
+    lane._count_due = 0.0  # as a minute later
+    with monkeypatch.context() as patch:
+        patch.setattr(log._admin, "partitions", lambda t: [] if t is silent else describe(t))
+        with pytest.raises(Unavailable, match="topics"):
+            reading.step()
+    assert {name for name in reading.partitions if lane.owns(name)} == owned
+    log.append(Topic.URGENT, posts(b"after", key=b"one"))
+    reading.take(21)
+    assert reading.records[-1].value == b"after"
