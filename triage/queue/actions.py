@@ -345,36 +345,37 @@ def _outcome(
         **({"bundle": before.id} if before.members else {}),
         **({"replies": before.bundle.replies} if before.bundle and before.bundle.replies else {}),
     )
-    copies = (_copy_outcome(after, member, deed, change, undoes) for member in before.members)
+    common = event_data(after, deed.action, deed.at, "") | {
+        "by": deed.by,
+        "outcome": change.outcome,
+        "role": change.role,
+        "said": _said(change),
+        "bundle": before.id,
+    }
+    copies = (_copy_outcome(common, after, member, deed, undoes) for member in before.members)
     return Write(
         id=before.id, before=before, after=after, appended=(item,), events=(event, *copies)
     )
 
 
 def _copy_outcome(
-    lead: Stored, member: Stored, deed: Deed, change: Change, undoes: Deed | None
+    common: Mapping[str, Any], lead: Stored, member: Stored, deed: Deed, undoes: Deed | None
 ) -> bytes:
     """Build the outcome of a member of a bundle: what its bundle got, under an id of its own.
 
     A reply has labels of its own, of which nobody has said anything.
     """
-    identity = deed.copy_of(member, lead.version)
-    labels = labels_of(member) | {"team": lead.team, "reply": True} if member.reply else {}
-    return orjson.dumps(
-        {
-            **event_data(lead, deed.action, deed.at, identity),
-            **labels,
-            "ticket": member.id,
-            "by": deed.by,
-            "before": before_of(member),
-            "outcome": change.outcome,
-            "revision": member.revision,
-            "role": change.role,
-            "said": {} if member.reply else _said(change),
-            "bundle": lead.id,
-            **({"undoes": undoes.copy_of(member, lead.version - 1)} if undoes else {}),
-        }
-    )
+    own: dict[str, Any] = {
+        "id": deed.copy_of(member, lead.version),
+        "ticket": member.id,
+        "before": before_of(member),
+        "revision": member.revision,
+    }
+    if member.reply:
+        own |= labels_of(member) | {"team": lead.team, "reply": True, "said": {}}
+    if undoes:
+        own["undoes"] = undoes.copy_of(member, lead.version - 1)
+    return orjson.dumps({**common, **own})
 
 
 def _said(change: Change) -> dict[str, str]:

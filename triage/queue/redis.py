@@ -1,8 +1,8 @@
 """The queue in Redis. What is written, and where, stands at the top of ``redis.lua``.
 
-``put`` and the actions of people are decided in Python (``merge`` and ``actions``, shared with
-SQLite) on the tickets as read, and written by one call of the script that refuses when anything
-read has changed since; then it's decided anew. A put of new posts needs no reading first.
+What is done is decided in Python (``planner``, ``actions`` and ``regroup``, shared with SQLite) on
+the tickets as read, and written by one call of the script that refuses when anything read has
+changed since; then it's decided anew. A put of new posts needs no reading first.
 """
 
 from __future__ import annotations
@@ -30,13 +30,7 @@ from triage.queue.document import (
     history_item,
     to_ms,
 )
-from triage.queue.merge import (
-    Plan,
-    check_batch,
-    counts_of,
-    put_result,
-    with_history,
-)
+from triage.queue.merge import Plan, check_batch, counts_of, put_result, with_history
 from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
 from triage.queue.redis_wire import (
@@ -45,6 +39,7 @@ from triage.queue.redis_wire import (
     creation_args,
     events_of,
     find_args,
+    known_args,
     moved_of,
     prefix_of,
     tickets_of,
@@ -178,10 +173,10 @@ class RedisQueue(Desk):
     def get(self, ticket: str, *, now: datetime) -> Ticket:
         """Give one ticket, with its history."""
         check_ticket(ticket)
-        _, stored, others = self._read(ticket)
+        _, stored, around = self._read(ticket)
         if stored is None or stored.gone:
             raise unknown()
-        return to_ticket(stored, lead=others.get(stored.within), now=to_ms(now))
+        return to_ticket(stored, lead=around, now=to_ms(now))
 
     def list(
         self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
@@ -264,14 +259,15 @@ class RedisQueue(Desk):
         answer: str,
         at: int,
         others: Sequence[str] = (),
+        members: bool = True,
     ) -> Stored:
         org = check_ticket(ticket)
+        # Copies may join faster than a big bundle is read: what was read of it is kept.
+        inside: dict[str, Stored] = {}
         for _ in range(ATTEMPTS):
-            earlier, stored, around = self._read(ticket, answer, members=True)
+            earlier, stored, _ = self._read(ticket, answer, inside if members else None)
             if earlier:
                 return self._answered(earlier, stored)
-            if stored is not None and not stored.within:
-                stored = replace(stored, members=tuple(around.values()))
             write = decide(stored, *map(self._whole, others))
             assert write.after is not None
             shown = as_answered(write.after, at)
@@ -284,8 +280,7 @@ class RedisQueue(Desk):
 
     def _whole(self, ticket: str) -> Stored | None:
         """Read a ticket with its members."""
-        _, stored, around = self._read(ticket, members=True)
-        return stored and replace(stored, members=() if stored.within else tuple(around.values()))
+        return self._read(ticket, members={})[1]
 
     def _answered(self, reply: bytes, stored: Stored | None = None) -> Stored:
         """Give an earlier answer again, with the post as it stands now."""
@@ -297,13 +292,21 @@ class RedisQueue(Desk):
         return answered(answer, stored)
 
     def _read(
-        self, ticket: str, answer: str = "", *, members: bool = False
-    ) -> tuple[bytes | None, Stored | None, dict[str, Stored]]:
-        """Read an earlier answer, a ticket, and the bundle it is inside or else its members."""
-        prefix = prefix_of(check_ticket(ticket))
-        earlier, raw, others = self._redis.run(prefix, "get", answer, ticket, int(members))
-        found = {stored.id: stored for stored in tickets_of(others)}
-        return earlier, next(tickets_of([raw]), None), found
+        self, ticket: str, answer: str = "", members: dict[str, Stored] | None = None
+    ) -> tuple[bytes | None, Stored | None, Stored | None]:
+        """Read an earlier answer, a ticket, and the bundle that it is inside.
+
+        ``members``: its own as last read, brought up to date and given with it; None: without.
+        """
+        prefix, known = prefix_of(check_ticket(ticket)), known_args(members)
+        earlier, rows, new, gone = self._redis.run(prefix, "get", answer, ticket, known)
+        stored, around = [*tickets_of(rows), None, None][:2]
+        if stored is not None and members is not None:
+            members.update((member.id, member) for member in tickets_of(new))
+            for name in gone:
+                del members[name.decode()]
+            stored = replace(stored, members=tuple(members.values()))
+        return earlier, stored, around
 
     # -- events ----------------------------------------------------------------------------------
 

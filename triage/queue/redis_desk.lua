@@ -53,18 +53,28 @@ local function claim()
   return { 'done', read(id, true) }
 end
 
--- get: request, ticket, 1 for its members too. list: team, offset, limit. stats: now --------------
+-- get: request, ticket, versions of its members as known, by id (null: without members). list: team,
+-- offset, limit. stats: now -----------------------------------------------------------------------
+
+-- Gives the members that are new or changed, and the ids of those that are gone.
+local function members_since(id, known)
+  local new, gone = {}, {}
+  for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+    if known[member] ~= redis.call('HGET', key('ticket', member), 'v') then
+      new[#new + 1] = read(member, false)
+    end
+    known[member] = nil
+  end
+  for member in pairs(known) do gone[#gone + 1] = member end
+  return new, gone
+end
 
 local function get()
-  local request, id, whole = take(), take(), take()
-  local ticket, others = read(id, true), {}
-  if (ticket[10] or '') ~= '' then others[1] = read(ticket[10], true) end
-  if whole == '1' then
-    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
-      others[#others + 1] = read(member, false)
-    end
-  end
-  return { answered(request), ticket, others }
+  local request, id, known = take(), take(), cjson.decode(take())
+  local tickets, new, gone = { read(id, true) }, {}, {}
+  if (tickets[1][10] or '') ~= '' then tickets[2] = read(tickets[1][10], true) end
+  if known ~= cjson.null then new, gone = members_since(id, known) end
+  return { answered(request), tickets, new, gone }
 end
 
 local function list()

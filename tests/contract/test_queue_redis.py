@@ -1,0 +1,103 @@
+"""What only the queue in Redis has to see to: what it reads, how long it holds up all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.plugins.queue_stores import NOW, Store, minutes, request
+from triage.queue import Change, PutResult
+from triage.queue.redis import RedisQueue
+from triage.ticket import State
+
+pytestmark = pytest.mark.redis
+
+TEAM = "openbare-ruimte"
+FIRE = "Grote brand bij het oude pakhuis aan de Havenkade in Borne, veel rook boven de wijk"
+
+
+def _nothing() -> None: ...
+
+
+class WatchedQueue(RedisQueue):
+    """A queue that tells how many members it read; before each write happens what you name."""
+
+    def __init__(self, url: str, meanwhile: Iterable[Callable[[], object]] = ()) -> None:
+        super().__init__(url)
+        self.members_read = 0
+        before_writes = iter(meanwhile)
+        run = self._redis.run
+
+        def watched(prefix: str, *args: Any) -> Any:
+            if args[0] == "write":
+                next(before_writes, _nothing)()
+            reply = run(prefix, *args)
+            if args[0] == "get":
+                self.members_read += len(reply[2])
+            return reply
+
+        self._redis.run = watched  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def store(redis_store: Store) -> Store:
+    """Give a store in the shared Redis."""
+    return redis_store
+
+
+def put_copies(store: Store, *posts: str, text: str = FIRE) -> PutResult:
+    """Put copies from a queue of their own, as another worker does."""
+    entries = [store.copy(post, text) for post in posts]
+    with store.open() as queue:
+        return queue.put(store.org, entries, now=NOW, request=request())
+
+
+def test_a_bundle_in_a_flood_can_be_resolved(store: Store) -> None:
+    """Copies that join while it is resolved make it read those copies, not all members again."""
+    put_copies(store, *(f"p{n}" for n in range(40)))
+    lead, flood = store.id("p0"), [partial(put_copies, store, f"q{n}") for n in range(10)]
+    with WatchedQueue(store.url, flood) as queue:
+        claimed = queue.claim(lead, owner="an", seconds=60, now=NOW, request=request())
+        assert claimed.claim
+        change, token = Change(outcome="ok"), claimed.claim.token
+        queue.resolve(lead, change, token=token, by="an", now=NOW, request=request())
+        assert queue.members_read == 39 + 10
+        assert queue.get(lead, now=NOW).state is State.RESOLVED
+        events = queue.events(store.org)
+    outcomes = {one.data["ticket"] for one in events if one.data["type"] == "resolved"}
+    assert len(outcomes) == 50
+
+
+def test_a_member_that_changes_meanwhile_is_read_again(store: Store) -> None:
+    """An outcome tells of its members as they are when it is written."""
+    put_copies(store, "a", "b", "c")
+    lead = store.id("a")
+    says_the_same = partial(put_copies, store, "b", text=f"{FIRE}!")
+    leaves = partial(put_copies, store, "c", text="Wanneer wordt het papier opgehaald?")
+    with WatchedQueue(store.url, [says_the_same, leaves]) as queue:
+        claimed = queue.claim(lead, owner="an", seconds=60, now=NOW, request=request())
+        assert claimed.claim
+        change, token = Change(outcome="ok"), claimed.claim.token
+        queue.resolve(lead, change, token=token, by="an", now=NOW, request=request())
+        events = [one.data for one in queue.events(store.org) if one.data["type"] == "resolved"]
+    assert {one["ticket"]: one["revision"] for one in events} == {lead: 0, store.id("b"): 1}
+
+
+def test_what_makes_no_outcome_reads_no_members(store: Store) -> None:
+    """To prolong, give back, note or set aside a bundle costs no more than a ticket of one post."""
+    put_copies(store, "a", "b", "c")
+    lead = store.id("a")
+    with WatchedQueue(store.url) as queue:
+        claimed = queue.claim(lead, owner="an", seconds=60, now=NOW, request=request())
+        assert claimed.claim
+        token = claimed.claim.token
+        queue.renew(lead, token=token, seconds=90, now=NOW, request=request())
+        queue.note(lead, "gebeld", by="an", now=NOW, request=request())
+        queue.release(lead, token=token, now=NOW, request=request())
+        until = NOW + minutes(5)
+        queue.snooze(lead, until=until, token=None, by="an", now=NOW, request=request())
+        assert queue.members_read == 0
+        assert len(queue.members(lead, now=NOW)) == 2
