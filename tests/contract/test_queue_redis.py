@@ -101,3 +101,16 @@ def test_what_makes_no_outcome_reads_no_members(store: Store) -> None:
         queue.snooze(lead, until=until, token=None, by="an", now=NOW, request=request())
         assert queue.members_read == 0
         assert len(queue.members(lead, now=NOW)) == 2
+
+
+def test_near_copies_of_a_race_are_all_in_one_bundle(store: Store) -> None:
+    """Who loses a race looks again for all posts of its batch, also those that were to join one."""
+    first = partial(put_copies, store, "z")
+    batch = [
+        store.copy("a", FIRE.replace("veel rook", "heel veel rook")),
+        store.copy("b", FIRE.replace("veel rook", "nu veel zwarte rook")),
+    ]
+    with WatchedQueue(store.url, [first]) as queue:
+        assert queue.put(store.org, batch, now=NOW, request=request()).joined == 2
+        (ticket,) = queue.list(store.org, TEAM, now=NOW)
+    assert ticket.id == store.id("z")

@@ -108,7 +108,8 @@ class RedisQueue(Desk):
                 repeated, _, earlier = reply[1].partition(b" ")
                 return put_result(earlier, int(repeated))
             moved.update(moved_of(reply[1]))
-            found.update(*reply[2:])
+            # It looked for no copies of what joins a bundle: the next write looks itself.
+            found.update(b"", *reply[2:])
         raise _too_busy()
 
     def _find(self, org: str, entries: Sequence[Entry]) -> Found:

@@ -308,7 +308,7 @@ local function write()
   local fresh, met, alike = compare(creations, changes, considered, mark)
   add_answered(met)
   if #moved > 0 or #met > 0 or #alike > 0 then
-    return { 'stale', moved, standing(), alike, met }
+    return { 'stale', moved, alike, met }
   end
 
   local events, queued, teams = {}, {}, {}
