@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.plugins.queue_stores import NOW, Store, minutes, request
+from tests.plugins.redis_server import RedisServer
 from triage.queue import Change, PutResult
 from triage.queue.redis import RedisQueue
 from triage.ticket import State
@@ -114,3 +115,15 @@ def test_near_copies_of_a_race_are_all_in_one_bundle(store: Store) -> None:
         assert queue.put(store.org, batch, now=NOW, request=request()).joined == 2
         (ticket,) = queue.list(store.org, TEAM, now=NOW)
     assert ticket.id == store.id("z")
+
+
+@pytest.mark.parametrize(("rest", "joined"), [("/23", 1), ("/", 0), ("", 0)])
+def test_keys_as_another_version_wrote_them_stop_no_put(
+    store: Store, redis_server: RedisServer, rest: str, joined: int
+) -> None:
+    """A ticket that stands under its keys without a length as we know it holds up no post."""
+    put_copies(store, "a")
+    with redis_server.client() as client:
+        (keys,) = client.keys(f"triage:{{{store.org}}}:keys:*")
+        client.hset(keys, mapping=dict.fromkeys(client.hkeys(keys), store.id("a") + rest))
+    assert put_copies(store, "b", text=f"{FIRE} hoor").joined == joined

@@ -156,6 +156,7 @@ local function lengths_fit(a, b)
   if a == ANY_LENGTH or b == ANY_LENGTH then return true end
   local a_heavy, a_all = string.match(a, '^(%d+)/(%d+)$')
   local b_heavy, b_all = string.match(b, '^(%d+)/(%d+)$')
+  if not (a_heavy and b_heavy) then return true end -- of another version: no reason to stop
   return math.abs(a_heavy - b_heavy) * ONE_IN <= math.max(a_all, b_all)
 end
 
@@ -176,7 +177,7 @@ local function likely(new)
   for _, entry in ipairs(entries) do
     if hits[entry] >= new.shared then
       local id, length = string.match(entry, '^([^/]+)/(.+)$')
-      if hits[entry] >= EQUAL or lengths_fit(new.length, length) then
+      if id and (hits[entry] >= EQUAL or lengths_fit(new.length, length)) then
         ids[#ids + 1], shared[id] = id, hits[entry]
       end
     end
