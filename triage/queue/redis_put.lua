@@ -225,8 +225,8 @@ local function add_lookalikes(new, considered, met, alike)
   if news then alike[#alike + 1] = row end
 end
 
--- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them, and
--- the look-alikes that it has not compared. Since `mark` there may be none that it does not know.
+-- Leaves repeats out of `creations`, unless something changes, which may be by them; gives the
+-- tickets that are not as the caller read them, and the look-alikes that it has not compared. Since `mark` there may be none that it does not know.
 local function compare(creations, changes, considered, mark)
   load_buckets(creations)
   load_buckets(changes)
@@ -238,7 +238,8 @@ local function compare(creations, changes, considered, mark)
       fresh[#fresh + 1] = new
       probe(new.team, new.rank)
       if not looked and new.within == '' then add_lookalikes(new, considered, met, alike) end
-    elseif new.within ~= '' or not string.find(stands[2] or '', new.digest, 1, true) then
+    elseif #changes > 0 or new.within ~= '' or
+        not string.find(stands[2] or '', new.digest, 1, true) then
       add_met(met, new.id)
     end
   end
