@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -127,3 +128,16 @@ def test_keys_as_another_version_wrote_them_stop_no_put(
         (keys,) = client.keys(f"triage:{{{store.org}}}:keys:*")
         client.hset(keys, mapping=dict.fromkeys(client.hkeys(keys), store.id("a") + rest))
     assert put_copies(store, "b", text=f"{FIRE} hoor").joined == joined
+
+
+def test_keys_go_by_themselves_where_nobody_sweeps(store: Store, redis_server: RedisServer) -> None:
+    """Days after the longest window on them is over; a shorter one does not bring that forward."""
+    put_copies(store, "a")
+    brief = store.copy("b", "Wanneer wordt het oud papier in onze straat opgehaald?")
+    assert brief.bundling
+    brief = replace(brief, bundling=replace(brief.bundling, window=60))
+    with store.open() as queue, redis_server.client() as client:
+        queue.put(store.org, [brief], now=NOW, request=request())
+        keys, *_ = sorted(client.keys(f"triage:{{{store.org}}}:keys:*"))  # two over midnight
+        day = 24 * 3600
+        assert 4 * day - 60 <= client.ttl(keys) <= 5 * day

@@ -64,6 +64,7 @@ end
 -- costs little of what they cost alone. A key that is written takes along what it led to before, so
 -- that the newest day that has it tells all.
 local DAY = 86400
+local KEYS_REST = 3 * DAY -- so long after no window reaches them they go by themselves
 local buckets = {} -- what was read, by key; the tickets newest first, each with its length
 
 local function keys_of_day(day) return key('keys', number(day)) end
@@ -137,6 +138,9 @@ local function write_keys(request)
   end
   if #pairs_of > 0 then flush() end
   redis.call('ZADD', key('keydays'), 'GT', (day + 1) * DAY + longest, number(day))
+  -- `sweep` lets go of them, without a pause; this is for where nobody sweeps.
+  local due = redis.call('ZSCORE', key('keydays'), number(day))
+  redis.call('EXPIREAT', keys_of_day(day), number(tonumber(due) + KEYS_REST))
   redis.call('SET', key('registered'), request)
 end
 
