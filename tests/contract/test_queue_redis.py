@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from tests.plugins.queue_stores import NOW, Store, minutes, request
 from tests.plugins.redis_server import RedisServer
-from triage.queue import Change, PutResult
+from triage.errors import NotFound
+from triage.queue import Change, PutResult, Queue
 from triage.queue.redis import RedisQueue
 from triage.ticket import State
 
@@ -57,15 +59,20 @@ def put_copies(store: Store, *posts: str, text: str = FIRE) -> PutResult:
         return queue.put(store.org, entries, now=NOW, request=request())
 
 
+def resolve(queue: Queue, ticket: str, at: datetime) -> None:
+    """Claim and resolve a ticket."""
+    claimed = queue.claim(ticket, owner="an", seconds=60, now=at, request=request())
+    assert claimed.claim
+    change, token = Change(outcome="ok"), claimed.claim.token
+    queue.resolve(ticket, change, token=token, by="an", now=at, request=request())
+
+
 def test_a_bundle_in_a_flood_can_be_resolved(store: Store) -> None:
     """Copies that join while it is resolved make it read those copies, not all members again."""
     put_copies(store, *(f"p{n}" for n in range(40)))
     lead, flood = store.id("p0"), [partial(put_copies, store, f"q{n}") for n in range(10)]
     with WatchedQueue(store.url, flood) as queue:
-        claimed = queue.claim(lead, owner="an", seconds=60, now=NOW, request=request())
-        assert claimed.claim
-        change, token = Change(outcome="ok"), claimed.claim.token
-        queue.resolve(lead, change, token=token, by="an", now=NOW, request=request())
+        resolve(queue, lead, NOW)
         assert queue.members_read == 39 + 10
         assert queue.get(lead, now=NOW).state is State.RESOLVED
         events = queue.events(store.org)
@@ -80,10 +87,7 @@ def test_a_member_that_changes_meanwhile_is_read_again(store: Store) -> None:
     says_the_same = partial(put_copies, store, "b", text=f"{FIRE}!")
     leaves = partial(put_copies, store, "c", text="Wanneer wordt het papier opgehaald?")
     with WatchedQueue(store.url, [says_the_same, leaves]) as queue:
-        claimed = queue.claim(lead, owner="an", seconds=60, now=NOW, request=request())
-        assert claimed.claim
-        change, token = Change(outcome="ok"), claimed.claim.token
-        queue.resolve(lead, change, token=token, by="an", now=NOW, request=request())
+        resolve(queue, lead, NOW)
         events = [one.data for one in queue.events(store.org) if one.data["type"] == "resolved"]
     assert {one["ticket"]: one["revision"] for one in events} == {lead: 0, store.id("b"): 1}
 
@@ -141,3 +145,24 @@ def test_keys_go_by_themselves_where_nobody_sweeps(store: Store, redis_server: R
         keys, *_ = sorted(client.keys(f"triage:{{{store.org}}}:keys:*"))  # two over midnight
         day = 24 * 3600
         assert 4 * day - 60 <= client.ttl(keys) <= 5 * day
+
+
+def test_a_sweep_takes_few_posts_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Big bundles do not hold up Redis together: a sweep stops, and the next one goes on."""
+    monkeypatch.setattr("triage.queue.redis.SWEEP_POSTS", 5)
+    texts = {
+        FIRE: 3,
+        "Wanneer wordt het oud papier in onze straat opgehaald?": 3,
+        "De lantaarnpaal bij de bushalte doet het al een week niet": 1,
+        "Mijn paspoort is verlopen, waar kan ik een nieuw aanvragen?": 7,
+    }
+    later = NOW + minutes(120)
+    with store.open() as queue:
+        for place, (text, size) in enumerate(texts.items()):
+            put_copies(store, *(f"{place}-{n}" for n in range(size)), text=text)
+            resolve(queue, store.id(f"{place}-0"), NOW + minutes(place))
+        swept = [queue.sweep(store.org, now=later, retention_seconds=60) for _ in range(4)]
+        assert swept == [1, 2, 1, 0]
+        for place, size in enumerate(texts.values()):
+            with pytest.raises(NotFound):
+                queue.get(store.id(f"{place}-{size - 1}"), now=later)

@@ -52,9 +52,11 @@ from triage.ticket import URGENCIES, Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
 ATTEMPTS: Final = 25
-#: The most tickets that one ``sweep`` drops, and that one ``list`` gives.
-SWEEP_LIMIT: Final = 500
+#: The most tickets that one ``list`` gives, and that one ``sweep`` drops.
 LIST_LIMIT: Final = 1000
+SWEEP_LIMIT: Final = 500
+#: The most posts in those tickets, but for one that has more: Redis answers nobody meanwhile.
+SWEEP_POSTS: Final = 5_000
 #: Entries of the outbox read at once; an entry holds the events of a whole batch.
 _OUTBOX_PAGE: Final = 16
 
@@ -380,6 +382,7 @@ class RedisQueue(Desk):
                 at - KEEP_EVENTS_SECONDS * 1000,
                 REMEMBER_SECONDS,
                 SWEEP_LIMIT,
+                SWEEP_POSTS,
             )
         )
 

@@ -103,7 +103,7 @@ local function stats()
 end
 
 -- published: ms, sequence, index of the cursor. sweep: resolved before, outbox before, seconds
--- that ids are remembered, limit ------------------------------------------------------------------
+-- that ids are remembered, most tickets, most posts in them ---------------------------------------
 
 local function cursor_parts(cursor)
   local ms, sequence, index = string.match(cursor, '^(%d+)-(%d+)%.(%d+)$')
@@ -147,20 +147,23 @@ end
 
 local function sweep()
   local resolved_before, outbox_before = take(), tonumber(take())
-  local remember_seconds, limit = take(), take()
+  local remember_seconds, limit, most = take(), take(), tonumber(take())
+  local dropped, posts = 0, 0
   local old = redis.call('ZRANGEBYSCORE', key('resolved'), '-inf', '(' .. resolved_before,
     'LIMIT', 0, limit)
   for _, id in ipairs(old) do
-    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
-      forget(member, remember_seconds)
-    end
+    local members = redis.call('SMEMBERS', key('members', id))
+    posts = posts + 1 + #members
+    if dropped > 0 and posts > most then break end
+    for _, member in ipairs(members) do forget(member, remember_seconds) end
     redis.call('DEL', key('members', id))
     forget(id, remember_seconds)
     redis.call('ZREM', key('resolved'), id)
+    dropped = dropped + 1
   end
   trim_outbox(outbox_before)
   forget_keys()
-  return #old
+  return dropped
 end
 
 local commands = { write = write, find = find, claim = claim, get = get, list = list, stats = stats,
