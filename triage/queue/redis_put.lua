@@ -166,7 +166,8 @@ end
 
 -- The tickets that are worth a comparison with a new one, the likeliest first, and how many keys
 -- they share with it; its first key, which names the whole text, counts for more than all others.
-local EQUAL, CANDIDATES = 1000, 4
+local EQUAL = 1000
+local CANDIDATES = 4
 local function likely(new)
   local hits, entries = {}, {}
   for i, name in ipairs(new.keys) do
