@@ -69,7 +69,7 @@ class Plan:
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     #: Tickets that replies are about and that the store is not known to have.
-    answered: Iterable[str] = ()
+    replied_to: Iterable[str] = ()
     created: int = 0
     edited: int = 0
     repeated: int = 0

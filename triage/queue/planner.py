@@ -63,8 +63,8 @@ def plan_put(
     for ticket, group in groups.items():
         planner.put(ticket, group)
     plan = planner.finish()
-    answered = {one.reply.to for group in groups.values() for one in group if one.reply}
-    plan.answered = answered - known.keys()
+    replied_to = {one.reply.to for group in groups.values() for one in group if one.reply}
+    plan.replied_to = replied_to - known.keys()
     return plan
 
 
@@ -209,13 +209,13 @@ class _Planner:
         if entry.reply is None:
             return None
         lead_id, author = self._inside.get(entry.reply.to, ("", ""))
-        answered = self._stored(lead_id or entry.reply.to)
-        if answered is None or answered.gone:
+        replied_to = self._stored(lead_id or entry.reply.to)
+        if replied_to is None or replied_to.gone:
             return None
-        lead = self._outermost(answered)
+        lead = self._outermost(replied_to)
         if lead is None or lead.gone or lead.id == entry.ticket_id or not has_room(lead):
             return None
-        writers = {author, author_of(answered.doc), author_of(lead.doc)} - {""}
+        writers = {author, author_of(replied_to.doc), author_of(lead.doc)} - {""}
         return Thread(lead=lead, writers=writers)
 
     def _outermost(self, stored: Stored) -> Stored | None:

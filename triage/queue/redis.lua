@@ -64,7 +64,7 @@ local function read(id, with_history)
   return ticket
 end
 
-local function answered(request)
+local function earlier_answer(request)
   return request ~= '' and redis.call('GET', key('answer', request))
 end
 

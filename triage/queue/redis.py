@@ -168,7 +168,7 @@ class RedisQueue(Desk):
         args.append(len(writes))
         for write in writes:
             args += write_args(write)
-        args += (*creation_args(plan.creations), *plan.answered)
+        args += (*creation_args(plan.creations), *plan.replied_to)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class RedisQueue(Desk):
         if reply[0] == b"done":
             return to_ticket(next(tickets_of([reply[1]])))
         if reply[0] == b"again":
-            return to_ticket(self._answered(reply[1]))
+            return to_ticket(self._answered_ticket(reply[1]))
         if reply[0] == b"none":
             return None
         raise actions.refusal(reply[0].decode())
@@ -270,7 +270,7 @@ class RedisQueue(Desk):
         for _ in range(ATTEMPTS):
             earlier, stored, _ = self._read(ticket, answer, inside if members else None)
             if earlier:
-                return self._answered(earlier, stored)
+                return self._answered_ticket(earlier, stored)
             write = decide(stored, *map(self._whole, others))
             assert write.after is not None
             shown = as_answered(write.after, at)
@@ -278,14 +278,14 @@ class RedisQueue(Desk):
             if reply[0] == b"done":
                 return with_history(shown, write)
             if reply[0] == b"again":
-                return self._answered(reply[1])
+                return self._answered_ticket(reply[1])
         raise _too_busy()
 
     def _whole(self, ticket: str) -> Stored | None:
         """Read a ticket with its members."""
         return self._read(ticket, members={})[1]
 
-    def _answered(self, reply: bytes, stored: Stored | None = None) -> Stored:
+    def _answered_ticket(self, reply: bytes, stored: Stored | None = None) -> Stored:
         """Give an earlier answer again, with the post as it stands now."""
         answer = reply.partition(b" ")[2]
         if stored is None:

@@ -26,7 +26,7 @@ end
 local function claim()
   local request, id, team, now, till = take(), take(), take(), take(), take()
   local owner, owner_json, item, hash = take(), take(), take(), take()
-  local earlier = answered(request)
+  local earlier = earlier_answer(request)
   if earlier then return { 'again', earlier } end
   if id == '' then
     id = first_free(team, tonumber(now))
@@ -74,7 +74,7 @@ local function get()
   local tickets, new, gone = { read(id, true) }, {}, {}
   if (tickets[1][10] or '') ~= '' then tickets[2] = read(tickets[1][10], true) end
   if known ~= cjson.null then new, gone = members_since(id, known) end
-  return { answered(request), tickets, new, gone }
+  return { earlier_answer(request), tickets, new, gone }
 end
 
 local function list()

@@ -206,7 +206,7 @@ local function add_met(met, id)
 end
 
 -- Adds the tickets that the arguments left name, where there are such: replies are about them.
-local function add_answered(met)
+local function add_replied_to(met)
   while ARGV[at + 1] do
     local id = take()
     if redis.call('EXISTS', key('ticket', id)) == 1 then add_met(met, id) end
@@ -306,14 +306,14 @@ end
 
 local function write()
   local request, answer, now, mark = take(), take(), take(), take()
-  local earlier = answered(request)
+  local earlier = earlier_answer(request)
   if earlier then return { 'again', earlier } end
   local considered, advances = cjson.decode(take()), take_advances()
   local changes, creations = take_changes(), take_creations()
   probe_common()
   local moved = moved_positions(advances)
   local fresh, met, alike = compare(creations, changes, considered, mark)
-  add_answered(met)
+  add_replied_to(met)
   if #moved > 0 or #met > 0 or #alike > 0 then
     return { 'stale', moved, alike, met }
   end
@@ -359,6 +359,6 @@ local function find()
   local new, met, alike = cjson.decode(take()), {}, {}
   load_buckets(new)
   for _, post in ipairs(new) do add_lookalikes(post, {}, met, alike) end
-  add_answered(met)
+  add_replied_to(met)
   return { standing(), alike, met }
 end
