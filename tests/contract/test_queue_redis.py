@@ -41,6 +41,8 @@ class WatchedQueue(RedisQueue):
             reply = run(prefix, *args)
             if args[0] == "get":
                 self.members_read += len(reply[2])
+            if args[0] == "members":
+                self.members_read += len(reply[1])
             return reply
 
         self._redis.run = watched  # type: ignore[method-assign]
@@ -166,3 +168,23 @@ def test_a_sweep_takes_few_posts_at_a_time(store: Store, monkeypatch: pytest.Mon
         for place, size in enumerate(texts.values()):
             with pytest.raises(NotFound):
                 queue.get(store.id(f"{place}-{size - 1}"), now=later)
+
+
+def test_a_page_of_members_reads_that_page(store: Store) -> None:
+    """The desk looks into a bundle of thousands often: what is not on the page is not read."""
+    put_copies(store, *(f"p{n}" for n in range(20)))
+    lead = store.id("p0")
+    answers = [store.entry(f"r{n}", "En nu?", in_reply_to="p0") for n in range(3)]
+    with WatchedQueue(store.url) as queue:
+        queue.put(store.org, answers, now=NOW, request=request())
+        whole = [one.id for one in queue.members(lead, now=NOW)]
+        assert len(whole) == 22
+        assert whole[19:] == sorted(store.id(f"r{n}") for n in range(3))
+        for replies, ids in ((None, whole), (False, whole[:19]), (True, whole[19:])):
+            for offset in range(0, 24, 5):
+                page = queue.members(lead, now=NOW, limit=5, offset=offset, replies=replies)
+                assert [one.id for one in page] == ids[offset : offset + 5]
+        queue.members_read = 0
+        queue.members(lead, now=NOW, limit=5, offset=3)
+        queue.members(lead, now=NOW, limit=4, offset=8, replies=False)
+        assert queue.members_read == 9

@@ -47,16 +47,18 @@ from triage.queue.redis_wire import (
     write_args,
 )
 from triage.queue.regroup import restore
-from triage.queue.shown import shown_members, to_ticket
+from triage.queue.shown import MEMBERS_LIMIT, shown_members, to_ticket
 from triage.ticket import URGENCIES, Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
 ATTEMPTS: Final = 25
+_TOO_BUSY: Final = "Redis: het ticket verandert te vaak om ertussen te komen"
 #: The most tickets that one ``list`` gives, and that one ``sweep`` drops.
 LIST_LIMIT: Final = 1000
 SWEEP_LIMIT: Final = 500
 #: The most posts in those tickets, but for one that has more: Redis answers nobody meanwhile.
 SWEEP_POSTS: Final = 5_000
+_WHICH: Final = {None: "all", False: "copies", True: "replies"}
 #: Entries of the outbox read at once; an entry holds the events of a whole batch.
 _OUTBOX_PAGE: Final = 16
 
@@ -112,7 +114,7 @@ class RedisQueue(Desk):
             moved.update(moved_of(reply[1]))
             # It looked for no copies of what joins a bundle: the next write looks itself.
             found.update(b"", *reply[2:])
-        raise _too_busy()
+        raise Unavailable(_TOO_BUSY)
 
     def _find(self, org: str, entries: Sequence[Entry]) -> Found:
         """Read what posts may be copies of or answer; needless where they do neither."""
@@ -146,7 +148,7 @@ class RedisQueue(Desk):
                 return False
             if self._write(org, "", b"", at, (), Plan(writes=[write]))[0] == b"done":
                 return True
-        raise _too_busy()
+        raise Unavailable(_TOO_BUSY)
 
     def _write(
         self,
@@ -201,8 +203,11 @@ class RedisQueue(Desk):
         replies: bool | None = None,
     ) -> Sequence[Ticket]:
         """Give the tickets inside one (without history): copies by id, then replies by time."""
-        check_ticket(ticket)
-        return shown_members(self._whole(ticket), to_ms(now), limit, offset, replies=replies)
+        asked = (ticket, _WHICH[replies], max(0, offset), max(0, min(limit, MEMBERS_LIMIT)))
+        raw, page, skip = self._redis.run(prefix_of(check_ticket(ticket)), "members", *asked)
+        lead = next(tickets_of([raw]), None)
+        lead = lead and replace(lead, members=tuple(tickets_of(page)))
+        return shown_members(lead, to_ms(now), limit, skip, replies=replies)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
@@ -279,7 +284,7 @@ class RedisQueue(Desk):
                 return with_history(shown, write)
             if reply[0] == b"again":
                 return self._answered_ticket(reply[1])
-        raise _too_busy()
+        raise Unavailable(_TOO_BUSY)
 
     def _whole(self, ticket: str) -> Stored | None:
         """Read a ticket with its members."""
@@ -393,8 +398,3 @@ class RedisQueue(Desk):
     def close(self) -> None:
         """Let go of everything."""
         self._redis.close()
-
-
-def _too_busy() -> Unavailable:
-    message = "Redis: het ticket verandert te vaak om ertussen te komen"
-    return Unavailable(message)

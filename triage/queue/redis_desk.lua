@@ -77,6 +77,30 @@ local function get()
   return { earlier_answer(request), tickets, new, gone }
 end
 
+-- members: ticket, which ones (copies, replies, all), offset, limit. Gives the ticket, its copies of
+-- that page, all its replies where they come after those, and how far the page is among these. Only
+-- what is given is read whole: nothing else happens meanwhile.
+local REPLY = 11 -- its place in what decides
+
+local function members()
+  local id, which, start, limit = take(), take(), tonumber(take()), tonumber(take())
+  local copies, replies, page = {}, {}, {}
+  for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+    local s = redis.call('HGET', key('ticket', member), 's')
+    local group = s and cjson.decode(s)[REPLY] and replies or copies
+    group[#group + 1] = member
+  end
+  if which == 'replies' then copies = {} end
+  table.sort(copies)
+  for i = start + 1, math.min(start + limit, #copies) do
+    page[#page + 1] = read(copies[i], false)
+  end
+  if which ~= 'copies' and start + limit > #copies then
+    for _, member in ipairs(replies) do page[#page + 1] = read(member, false) end
+  end
+  return { read(id, false), page, math.max(0, start - #copies) }
+end
+
 local function list()
   local team, start, limit = take(), tonumber(take()), tonumber(take())
   local tickets = {}
@@ -166,6 +190,6 @@ local function sweep()
   return dropped
 end
 
-local commands = { write = write, find = find, claim = claim, get = get, list = list, stats = stats,
-  published = published, sweep = sweep }
+local commands = { write = write, find = find, claim = claim, get = get,
+  members = members, list = list, stats = stats, published = published, sweep = sweep }
 return commands[command]()
