@@ -80,14 +80,14 @@ end
 -- members: ticket, which ones (copies, replies, all), offset, limit. Gives the ticket, its copies of
 -- that page, all its replies where they come after those, and how far the page is among these. Only
 -- what is given is read whole: nothing else happens meanwhile.
-local REPLY = 11 -- its place in what decides
+local REPLY = ',1]' -- what decides of a reply ends with this, of others with a time or 0
 
 local function members()
   local id, which, start, limit = take(), take(), tonumber(take()), tonumber(take())
   local copies, replies, page = {}, {}, {}
   for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
-    local s = redis.call('HGET', key('ticket', member), 's')
-    local group = s and cjson.decode(s)[REPLY] and replies or copies
+    local s = redis.call('HGET', key('ticket', member), 's') or ''
+    local group = string.sub(s, -#REPLY) == REPLY and replies or copies
     group[#group + 1] = member
   end
   if which == 'replies' then copies = {} end
