@@ -221,9 +221,9 @@ class Summary:
         """Bring another bundle's summary into this one."""
         known = {variant.exact for variant in self.variants}
         more = [variant for variant in other.variants if variant.exact not in known]
-        counts = {variant.exact: variant.count for variant in other.variants}
+        theirs = {variant.exact: variant for variant in other.variants}
         own = [
-            replace(variant, count=variant.count + counts.get(variant.exact, 0))
+            _together(variant, theirs[variant.exact]) if variant.exact in theirs else variant
             for variant in self.variants
         ]
         channels = dict(self.channels)
@@ -250,8 +250,8 @@ class Summary:
         return orjson.dumps(self, default=sorted)
 
     def has(self, exact: str) -> bool:
-        """Whether one of its texts is equal to the one so named."""
-        return any(variant.exact == exact for variant in self.variants)
+        """Whether one of the texts that it shows is equal to the one so named."""
+        return any(variant.exact == exact and variant.text != MASK for variant in self.variants)
 
 
 @lru_cache(maxsize=1024)
@@ -261,15 +261,18 @@ def _alone(doc: bytes) -> Summary:
 
 def _counted(variants: tuple[Variant, ...], copy: Copy, adds: Adds) -> tuple[Variant, ...]:
     """Count a copy under its text; a text over the limit is counted in the whole only."""
-    for place, variant in enumerate(variants):
-        if variant.exact == copy.exact:
-            more = replace(variant, count=variant.count + 1)
-            return (*variants[:place], more, *variants[place + 1 :])
-    if len(variants) >= VARIANT_LIMIT:
-        return variants
     shown = {kind: sorted(found)[:ADDS_LIMIT] for kind, found in adds.items()}
     new = Variant(exact=copy.exact, text=copy.text[:VARIANT_LENGTH], count=1, adds=shown)
-    return (*variants, new)
+    for place, variant in enumerate(variants):
+        if variant.exact == copy.exact:
+            return (*variants[:place], _together(variant, new), *variants[place + 1 :])
+    return variants if len(variants) >= VARIANT_LIMIT else (*variants, new)
+
+
+def _together(variant: Variant, same: Variant) -> Variant:
+    """Count one text once; one that was withdrawn is shown when somebody else says it too."""
+    shown = same if variant.text == MASK else variant
+    return replace(shown, count=variant.count + same.count)
 
 
 def _union(known: Adds, adds: Adds) -> Adds:
