@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.plugins.queue_stores import NOW, Store
+from tests.plugins.queue_stores import NOW, Store, minutes
 from triage.queue import PutResult, Queue
+from triage.queue.document import MASK
 from triage.ticket import Ticket, Urgency
 
 TEAM = "openbare-ruimte"
@@ -51,3 +52,40 @@ def test_a_withdrawn_text_is_shown_when_somebody_else_says_it(
     queue.merge(store.id("a"), [store.id("d")], token=None, by="an", now=NOW, request="m")
     shown = [(one["text"], one["count"]) for one in variants(queue, store.id("a"))]
     assert shown == [(FIRE, 1), (EDITED, 1)]
+
+
+def test_an_edited_first_text_goes_with_its_post(store: Store, queue: Queue, put: Put) -> None:
+    """A bundle shows its first text as it joined copies; withdrawn, edited or not, it's masked."""
+    put(store.copy("a", FIRE), store.copy("b", EDITED))
+    put(store.copy("a", "Het was loos alarm", received_at=NOW + minutes(2)))
+    assert [one["text"] for one in variants(queue, store.id("a"))] == [FIRE, EDITED]
+    put(store.deletion("a", received_at=NOW + minutes(1)))
+    ticket = queue.get(store.id("a"), now=NOW)
+    assert ticket.post["text"] == "Het was loos alarm"
+    assert FIRE not in str(ticket)
+    put(store.deletion("a", received_at=NOW + minutes(3)))
+    assert [one["text"] for one in variants(queue, store.id("a"))] == [MASK, EDITED]
+
+
+def test_a_first_text_that_a_copy_says_too_stays(store: Store, queue: Queue, put: Put) -> None:
+    """However often its own post is edited and withdrawn: it's the copy's as well."""
+    put(store.copy("a", FIRE), store.copy("b", FIRE), store.copy("c", EDITED))
+    for turn in range(2):
+        put(store.copy("a", EDITED, received_at=NOW + minutes(turn)))
+        put(store.deletion("a", received_at=NOW + minutes(turn)))
+        shown = [(one["text"], one["count"]) for one in variants(queue, store.id("a"))]
+        assert shown == [(FIRE, 1), (EDITED, 1)]
+    put(store.copy("b", "Toch iets heel anders", received_at=NOW + minutes(3)))
+    put(store.deletion("b", received_at=NOW + minutes(4)))
+    assert [one["text"] for one in variants(queue, store.id("a"))] == [MASK, EDITED]
+
+
+def test_what_a_withdrawn_text_added_goes_with_it(store: Store, queue: Queue, put: Put) -> None:
+    """A telephone number or link that only a withdrawn copy had is neither shown nor kept."""
+    number, link = "06-12345678", "https://x.example/jan"
+    put(store.copy("a", FIRE), store.copy("b", f"{FIRE}, bel {number} of zie {link}"))
+    assert variants(queue, store.id("a"))[1]["adds"]
+    put(store.deletion("b"))
+    head, masked = variants(queue, store.id("a"))
+    assert (head["text"], masked["text"], masked["adds"]) == (FIRE, MASK, {})
+    assert put(store.copy("c", f"{FIRE}, bel 06-87654321")).joined == 1

@@ -20,6 +20,7 @@ from triage.queue.document import (
     document,
     from_ms,
     history_item,
+    is_deleted,
     is_late,
     mask_document,
     text_of,
@@ -137,18 +138,23 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
         resolved=stored.resolved if late and not rose else 0,
         revision=stored.revision + 1,
         doc=doc,
-        bundle=stored.bundle and stored.bundle.about(doc),
+        bundle=stored.bundle and stored.bundle.about(doc, returns=is_deleted(stored.doc)),
         seen=(*stored.seen, entry.post.digest)[-SEEN_LIMIT:],
         history=bound_history((*stored.history, item)),
     )
 
 
 def masked(stored: Stored, now: int, *, earlier_only: bool = False) -> Stored:
-    """Take out what a sender withdrew, also from the history (or only from there)."""
+    """Take out what a sender withdrew, also from the history and the texts of its bundle.
+
+    ``earlier_only``: not what it says now.
+    """
+    stands = stored.doc if earlier_only else b""
     return replace(
         without_expired_lease(stored, now),
         version=stored.version + 1,
-        doc=stored.doc if earlier_only else mask_document(stored.doc),
+        doc=stands or mask_document(stored.doc),
+        bundle=stored.bundle and stored.bundle.without_first_text(stands),
         history=bound_history(
             (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
         ),

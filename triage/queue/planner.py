@@ -345,14 +345,11 @@ class _Planner:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
         if is_late(stored.doc, entry):  # its sender wrote again since
             return masked(stored, self._now, earlier_only=True)
-        gone = masked(stored, self._now)
-        if stored.within:
-            if self._stored(stored.within):
-                lead = self._draft(stored.within)
-                assert lead.now is not None
-                lead.now = without_text(lead.now, stored)
-            return gone
-        return without_text(gone, stored)
+        if stored.within and self._stored(stored.within):
+            lead = self._draft(stored.within)
+            assert lead.now is not None
+            lead.now = without_text(lead.now, stored)
+        return masked(stored, self._now)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""
