@@ -89,3 +89,23 @@ def test_what_a_withdrawn_text_added_goes_with_it(store: Store, queue: Queue, pu
     head, masked = variants(queue, store.id("a"))
     assert (head["text"], masked["text"], masked["adds"]) == (FIRE, MASK, {})
     assert put(store.copy("c", f"{FIRE}, bel 06-87654321")).joined == 1
+
+
+def test_an_edit_from_before_a_deletion_stays_out(store: Store, queue: Queue, put: Put) -> None:
+    """Urgent posts overtake others: what was written before the withdrawal does not come back."""
+    put(store.entry(text="een"))
+    put(store.deletion(received_at=NOW + minutes(2)))
+    late = store.entry(text="twee", received_at=NOW + minutes(1))
+    assert put(late) == PutResult(repeated=1)
+    assert queue.get(store.id(), now=NOW).post["text"] == MASK
+    assert put(store.entry(text="drie", received_at=NOW + minutes(3))) == PutResult(edited=1)
+
+
+def test_a_deletion_that_overtook_its_post_masks_it(store: Store, queue: Queue, put: Put) -> None:
+    """Also in one batch, and in a bundle: the post comes, and nobody reads it."""
+    put(store.deletion("a", received_at=NOW + minutes(1)))
+    assert put(store.copy("a", FIRE), store.copy("b", FIRE)) == PutResult(repeated=1, created=1)
+    assert [ticket.id for ticket in listed(queue, store)] == [store.id("b")]
+    put(store.deletion("c", received_at=NOW + minutes(1)), store.copy("c", FIRE))
+    assert FIRE not in str([queue.get(store.id(post), now=NOW) for post in "ac"])
+    assert queue.sweep(store.org, now=NOW + minutes(90), retention_seconds=3600) == 2

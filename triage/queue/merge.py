@@ -144,21 +144,29 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
     )
 
 
-def masked(stored: Stored, now: int, *, earlier_only: bool = False) -> Stored:
+def masked(stored: Stored, entry: Entry, now: int) -> Stored:
     """Take out what a sender withdrew, also from the history and the texts of its bundle.
 
-    ``earlier_only``: not what it says now.
+    An edit that came after the withdrawal stands.
     """
-    stands = stored.doc if earlier_only else b""
+    stands = stored.doc if is_late(stored.doc, entry) else b""
     return replace(
         without_expired_lease(stored, now),
         version=stored.version + 1,
-        doc=stands or mask_document(stored.doc),
+        doc=stands or mask_document(stored.doc, entry.received_at),
         bundle=stored.bundle and stored.bundle.without_first_text(stands),
         history=bound_history(
             (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
         ),
     )
+
+
+def withdrawn_unseen(entry: Entry, now: int) -> Stored:
+    """Make the ticket of a post that was withdrawn before it came, so that it stays unread.
+
+    Resolved from the start: it stands in no queue.
+    """
+    return replace(masked(fresh(entry, None), entry, now), resolved=now)
 
 
 def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:

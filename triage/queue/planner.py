@@ -39,7 +39,7 @@ from triage.queue.document import (
     window_of,
 )
 from triage.queue.draft import Draft
-from triage.queue.merge import Plan, edited, fresh, mask_history, masked
+from triage.queue.merge import Plan, edited, fresh, mask_history, masked, withdrawn_unseen
 from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
 from triage.ticket import Urgency
@@ -311,6 +311,8 @@ class _Planner:
             if stored is None or stored.gone:
                 if entry.post.deleted:
                     plan.deleted += 1
+                    if stored is None:
+                        draft.now, draft.rewritten = withdrawn_unseen(entry, self._now), True
                     continue
                 if stored is not None and entry.post.digest in stored.seen:
                     plan.repeated += 1
@@ -343,13 +345,12 @@ class _Planner:
 
     def _withdrawn(self, stored: Stored, entry: Entry) -> Stored:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
-        if is_late(stored.doc, entry):  # its sender wrote again since
-            return masked(stored, self._now, earlier_only=True)
-        if stored.within and self._stored(stored.within):
+        late = is_late(stored.doc, entry)  # its sender wrote again since
+        if not late and stored.within and self._stored(stored.within):
             lead = self._draft(stored.within)
             assert lead.now is not None
             lead.now = without_text(lead.now, stored)
-        return masked(stored, self._now)
+        return masked(stored, entry, self._now)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""
