@@ -189,7 +189,7 @@ class _Planner:
     def _join(self, draft: Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
         """Bring a copy into a bundle; give the bundle."""
         assert draft.now is not None
-        copy = Copy.from_entry(entry, bundling)
+        copy, due = Copy.from_entry(entry, bundling), draft.now.due
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
         draft.length = length(read(first_text(after)))
@@ -200,6 +200,8 @@ class _Planner:
             self._plan.raised += 1
             self._record(draft, Action.RAISED)
             self._note(draft, Action.RAISED, entry)
+        elif after.due != due:
+            self._record(draft, Action.JOINED)
         return draft.now
 
     # -- replies ---------------------------------------------------------------------------------
