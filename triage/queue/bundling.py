@@ -90,7 +90,7 @@ def joined(
     """Give a bundle with one more copy, and whether that raised it or opened it again."""
     urgency, due = entry.assessment.urgency, to_ms(entry.route.due_at)
     rose = urgency.rank < lead.urgency.rank
-    unanswered = (
+    unanswered = entry.decided is None and (
         rose
         or urgency in (Urgency.KRITIEK, Urgency.HOOG)
         or bundling.key_figure

@@ -108,11 +108,12 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
 
     The new route's team takes it over when nobody holds it, and nobody chose its team by hand or
     the urgency rose. A content that comes after a later one only goes into the history, unless it
-    is more urgent.
+    is more urgent. One that a person saw who resolved the ticket leaves it so (``Entry.decided``).
     """
     judged, due = entry.assessment, to_ms(entry.route.due_at)
     held = stored.held(now)
-    rose = judged.urgency.rank < stored.urgency.rank
+    decided = bool(stored.resolved) and stored.revision < (entry.decided or 0)
+    rose = judged.urgency.rank < stored.urgency.rank and not decided
     late = is_late(stored.doc, entry)
     settled = late or stored.touched
     rerouted = not held and (rose or not settled)
@@ -134,8 +135,8 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
         urgency=judged.urgency if rose else stored.urgency,
         topic=judged.topic if relabelled else stored.topic,
         intent=judged.intent if relabelled else stored.intent,
-        due=min(stored.due, due),
-        resolved=stored.resolved if late and not rose else 0,
+        due=stored.due if decided else min(stored.due, due),
+        resolved=stored.resolved if decided or (late and not rose) else 0,
         revision=stored.revision + 1,
         doc=doc,
         bundle=stored.bundle and stored.bundle.about(doc, returns=is_deleted(stored.doc)),

@@ -142,7 +142,7 @@ class _Planner:
     def _copy(self, lead: Stored, entry: Entry) -> None:
         self._create_inside(lead, entry, reply=False)
         self._plan.joined += 1
-        if lead.resolved:
+        if lead.resolved and entry.decided is None:
             self._drafts[lead.id].events.append(answered_copy(self._first(entry), lead, self._now))
 
     def _create_inside(self, lead: Stored, entry: Entry, *, reply: bool) -> None:
