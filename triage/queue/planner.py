@@ -171,7 +171,8 @@ class _Planner:
         hits = Counter[str]()
         for found, count in self._alike.get(ticket, _NONE).items():
             stored = self._known.get(found)
-            hits[(stored.within if stored else "") or found] = count
+            lead = (stored.within if stored else "") or found
+            hits[lead] = max(hits[lead], count)
         exact, *near = bundling.signature.keys
         for key in self._repeated.intersection(near):
             hits.update(tuple(self._leads.get(key, ())))
@@ -286,11 +287,7 @@ class _Planner:
             draft = self._drafts[ticket] = Draft(before=before, now=before)
             if entry := self._alone.pop(ticket, None):
                 draft.now = self._first(entry)
-                if entry.bundling is not None:
-                    draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
-                    draft.shared = entry.bundling.signature.shared
-                    draft.length = entry.bundling.signature.length
-                draft.window = window_of(entry.bundling)
+                draft.find_by(entry.bundling)
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]
@@ -320,6 +317,8 @@ class _Planner:
                     plan.repeated += 1
                     continue
                 draft.now, action = fresh(entry, stored), Action.CREATED
+                draft.find_by(entry.bundling)
+                self._find_by(draft.keys, ticket)
                 plan.created += 1
             elif self._tells_nothing(stored, entry):
                 plan.repeated += 1
