@@ -355,6 +355,19 @@ def test_a_due_time_comes_forward(store: Store, queue: Queue, put: Put) -> None:
     assert ticket.due_at == IN_AN_HOUR - minutes(30)
 
 
+def test_no_undo_lets_a_due_time_fall_back(store: Store, queue: Queue, put: Put) -> None:
+    """What was done before a copy shortened the term can't be taken back with it."""
+    put(store.copy("a", FIRE))
+    lead, later = store.id("a"), Change(due_at=IN_AN_HOUR + minutes(600))
+    queue.correct(lead, later, token=None, by="an", now=NOW, request=request())
+    put(store.copy("b", FIRE, due=IN_AN_HOUR - minutes(55)))
+    with pytest.raises(Conflict):
+        queue.undo(lead, by="an", now=NOW, request=request())
+    ticket = queue.get(lead, now=NOW)
+    assert ticket.due_at == IN_AN_HOUR - minutes(55)
+    assert ticket.history[-1]["action"] == "joined"
+
+
 TEXTS = (FIRE, EDITED, ELSEWHERE, "Lantaarnpaal kapot in de Dorpsstraat bij de bushalte", "ja hoor")
 
 

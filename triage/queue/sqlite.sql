@@ -204,7 +204,7 @@ ORDER BY resolved LIMIT ?;
 
 -- name: drop_ticket
 UPDATE queue_ticket
-SET doc = x'', bundle = x'', forget_at = ?1, owner = '', token = 0, until = 0
+SET doc = x'', bundle = x'', within = '', forget_at = ?1, owner = '', token = 0, until = 0
 WHERE id = ?2 OR within = ?2;
 
 -- name: forget_ids
