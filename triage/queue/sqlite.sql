@@ -110,7 +110,7 @@ FROM queue_ticket WHERE within = ? ORDER BY id;
 SELECT wanted.value, (
     SELECT json_group_array(ticket) FROM (
         SELECT ticket FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2
-        ORDER BY until DESC LIMIT 32
+        ORDER BY until DESC LIMIT 256 -- a bundle that lasts has a row for every hour
     )
 ) FROM json_each(?3) AS wanted
 WHERE EXISTS (SELECT 1 FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2);
