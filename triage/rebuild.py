@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -67,7 +67,7 @@ def rebuild(
         if new := [(record, e) for record, e in rejected if _origin(record) not in lettered]:
             log.reject(new)
         entries = [
-            entry
+            _decided(entry, outcomes.get(entry.ticket_id, ()))
             for entry in judge(received)
             if not _long_done(outcomes.get(entry.ticket_id, ()), oldest)
         ]
@@ -124,6 +124,15 @@ def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
     if not acts or acts[-1]["state"] != "resolved":
         return False
     return datetime.fromisoformat(acts[-1]["at"]) < oldest
+
+
+def _decided(entry: Entry, acts: Sequence[Mapping[str, Any]]) -> Entry:
+    """Tell the store what a person saw of a post: what was resolved may stand there before it."""
+    if not acts or acts[-1]["state"] != "resolved":
+        return entry
+    if entry.received_at > datetime.fromisoformat(acts[-1]["at"]):
+        return entry
+    return replace(entry, decided=int(acts[-1].get("revision", 0)))
 
 
 def _origin(record: Record) -> tuple[str, str, str]:

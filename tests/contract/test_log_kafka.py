@@ -328,3 +328,45 @@ def test_settings_reach_the_clients(tmp_path: Path) -> None:
         KafkaSettings.from_url("kafka://a", security_protocol="SASL_SSL", sasl_mechanism="PLAIN")
     with pytest.raises(Refused):
         KafkaSettings.from_url("kafka://a", security_protocol="TLS")
+
+
+def test_an_urgent_post_in_hand_comes_while_the_group_fails(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group that does not answer takes no urgent post along that was read just before."""
+    log = store.open()
+    reading = Reading(log)
+    log.append(Topic.URGENT, posts(b"a", key=b"one"))
+    reading.take(1)
+    log.append(Topic.URGENT, posts(b"b", key=b"one"))
+
+    def no_answer(**_: Any) -> None:
+        raise Unavailable("Kafka: poll: NodeNotReadyError")
+
+    monkeypatch.setattr(log._reader, "poll", no_answer)
+    patiently(reading.step)
+    assert [record.value for record in reading.records] == [b"a", b"b"]
+    with pytest.raises(Unavailable):
+        reading.step()
+
+
+@pytest.mark.parametrize("silent", [Topic.POSTS, Topic.URGENT])
+def test_a_topic_that_cannot_be_described_keeps_the_urgent_posts(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch, silent: Topic
+) -> None:
+    """A broker that for a moment can't tell a topic's partitions takes none of them from us."""
+    log = store.open()
+    reading = Reading(log)
+    log.append(Topic.URGENT, posts(*(b"%d" % i for i in range(20))))
+    reading.take(20)
+    lane, describe = log._lane, log._admin.partitions
+    owned = {name for name in reading.partitions if lane.owns(name)}
+    lane._count_due = 0.0  # as a minute later
+    with monkeypatch.context() as patch:
+        patch.setattr(log._admin, "partitions", lambda t: [] if t is silent else describe(t))
+        with pytest.raises(Unavailable, match="topics"):
+            reading.step()
+    assert {name for name in reading.partitions if lane.owns(name)} == owned
+    log.append(Topic.URGENT, posts(b"after", key=b"one"))
+    reading.take(21)
+    assert reading.records[-1].value == b"after"

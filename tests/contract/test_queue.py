@@ -276,11 +276,16 @@ def test_a_deletion_masks_and_keeps(store: Store, queue: Queue, put: Put) -> Non
     assert kinds == ["created", "edited", "deleted"]
 
 
-def test_a_deletion_of_an_unknown_post_makes_nothing(store: Store, queue: Queue, put: Put) -> None:
-    """A withdrawal of a post that we never saw is counted and makes no ticket."""
+def test_a_deletion_of_an_unknown_post_stands_in_no_queue(
+    store: Store, queue: Queue, put: Put
+) -> None:
+    """It is counted, and told to nobody; new content under that id is shown."""
     assert put(store.deletion()) == PutResult(deleted=1)
     assert queue.stats(store.org, now=NOW) == []
-    assert put(store.deletion(), store.entry()) == PutResult(created=1, deleted=1)
+    assert queue.events(store.org) == []
+    assert put(store.deletion(), store.entry()) == PutResult(edited=1, repeated=1)
+    (ticket,) = queue.list(store.org, TEAM, now=NOW)
+    assert ticket.post["text"] == store.entry().post.text
 
 
 def test_a_text_that_comes_after_a_deletion_is_shown(store: Store, queue: Queue, put: Put) -> None:

@@ -102,6 +102,21 @@ def test_renew_prolongs_what_stands(store: Store, queue: Queue, put: Put) -> Non
     refused("not-claimed", lambda: renew(held.token, NOW + minutes(3)))
 
 
+def test_a_put_takes_nothing_off_a_lease(store: Store, queue: Queue, put: Put) -> None:
+    """A lease prolonged while an edit came in stands as its holder was told."""
+    put(store.entry())
+    token, other = claim(queue, store.id()).token, store.open()
+    with ThreadPoolExecutor(1) as worker:
+        for turn in range(50):
+            edit = store.entry(text=f"keer {turn}")
+            edits = worker.submit(other.put, store.org, [edit], now=NOW, request=request())
+            told = queue.renew(
+                store.id(), token=token, seconds=60 + turn, now=NOW, request=request()
+            )
+            assert edits.result().edited == 1
+            assert queue.get(store.id(), now=NOW).claim == told
+
+
 def test_release_gives_back(store: Store, queue: Queue, put: Put) -> None:
     """A released ticket is free at once, and its token is over."""
     put(store.entry())

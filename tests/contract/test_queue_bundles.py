@@ -355,6 +355,37 @@ def test_a_due_time_comes_forward(store: Store, queue: Queue, put: Put) -> None:
     assert ticket.due_at == IN_AN_HOUR - minutes(30)
 
 
+def test_long_bundles_hide_no_other(store: Store, queue: Queue, put: Put) -> None:
+    """Bundles that got copies all day take no place from a ticket that looks like them."""
+    flood = (
+        "Sinds vanochtend vroeg staat de hele kelder van ons appartementencomplex onder water door "
+        "een gesprongen leiding, wie kan de bewoners helpen, in Borne"
+    )
+    put(store.copy("a", flood))
+    for hour in range(20):
+        at = NOW + minutes(60 * hour + 1)
+        for place in ("Hengelo", "Delden"):
+            text = flood.replace("Borne", place)
+            put(store.copy(f"{place}-{hour}", text, received_at=at), at=at)
+    at = NOW + minutes(60 * 20)
+    edited = flood.replace("vroeg ", "").replace("hele ", "")
+    assert put(store.copy("b", edited, received_at=at), at=at).joined == 1
+    assert queue.get(store.id("b"), now=at).within == store.id("a")
+
+
+def test_no_undo_lets_a_due_time_fall_back(store: Store, queue: Queue, put: Put) -> None:
+    """What was done before a copy shortened the term can't be taken back with it."""
+    put(store.copy("a", FIRE))
+    lead, later = store.id("a"), Change(due_at=IN_AN_HOUR + minutes(600))
+    queue.correct(lead, later, token=None, by="an", now=NOW, request=request())
+    put(store.copy("b", FIRE, due=IN_AN_HOUR - minutes(55)))
+    with pytest.raises(Conflict):
+        queue.undo(lead, by="an", now=NOW, request=request())
+    ticket = queue.get(lead, now=NOW)
+    assert ticket.due_at == IN_AN_HOUR - minutes(55)
+    assert ticket.history[-1]["action"] == "joined"
+
+
 TEXTS = (FIRE, EDITED, ELSEWHERE, "Lantaarnpaal kapot in de Dorpsstraat bij de bushalte", "ja hoor")
 
 

@@ -14,6 +14,7 @@ from triage.ticket import State, Ticket, Urgency
 
 Put = Callable[..., Any]
 TEAM = "openbare-ruimte"
+TEXT = "De lantaarnpaal in de Dorpsstraat bij de bushalte doet het al een week niet meer"
 SOON = NOW + minutes(1 / 12)
 
 
@@ -73,6 +74,19 @@ def test_undo_brings_back_what_stood(
     assert "undo" not in back.history[-2]
     done = act(queue, "resolve", store.id(), Change(outcome="beantwoord"), token=token, now=SOON)
     assert done.state is State.RESOLVED
+
+
+def test_undo_names_what_it_takes_back(store: Store, queue: Queue, put: Put) -> None:
+    """Also when the lease was prolonged since and a copy joined; for each member its own."""
+    put(store.copy("p1", TEXT), store.copy("p2", TEXT))
+    token = claim(queue, store.id())
+    act(queue, "correct", store.id(), Change(topic="wegen"), token=token)
+    corrected = {event["ticket"]: event["id"] for event in events(store, queue)[-2:]}
+    queue.renew(store.id(), token=token, seconds=300, now=NOW, request=request())
+    put(store.copy("p3", TEXT))
+    undo(queue, store.id())
+    undone = {event["ticket"]: event["undoes"] for event in events(store, queue)[-3:]}
+    assert {ticket: undone[ticket] for ticket in corrected} == corrected
 
 
 def test_undo_is_for_who_did_it_just_now(store: Store, queue: Queue, put: Put) -> None:

@@ -201,14 +201,18 @@ def test_a_critical_reply_of_another_stands_beside(store: Store, queue: Queue, p
     """It is a ticket of its own, also beside a critical one, and the other one names it."""
     put(store.copy("a", TEXT, urgency=Urgency.KRITIEK))
     alarm = reply(store, "r1", text="Er ligt iemand onder", author=OTHER, urgency=Urgency.KRITIEK)
-    for _ in range(2):
-        put(alarm)
+    also = replace(
+        alarm, ticket_id=store.id("r2"), post=replace(alarm.post, id="r2"), bundling=None
+    )
+    for again in (0, 2):
+        assert put(alarm, also).repeated == again
     assert {t.id: t.urgency for t in listed(queue, store)} == {
         store.id("a"): Urgency.KRITIEK,
         store.id("r1"): Urgency.KRITIEK,
+        store.id("r2"): Urgency.KRITIEK,
     }
     beside = [item.get("beside") for item in queue.get(store.id("a"), now=NOW).history]
-    assert beside == [store.id("r1")]
+    assert beside == [store.id("r1"), store.id("r2")]
 
 
 def test_a_reply_to_a_copy_is_in_its_bundle(store: Store, queue: Queue, put: Put) -> None:

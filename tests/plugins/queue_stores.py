@@ -113,9 +113,9 @@ class Store:
         """Give a post that may be bundled with its copies."""
         return self.entry(post, text, bundled=True, **more)
 
-    def deletion(self, post: str = "p1") -> Entry:
+    def deletion(self, post: str = "p1", **more: Any) -> Entry:
         """Give the withdrawal of a post."""
-        return self.entry(post, "", deleted=True)
+        return self.entry(post, "", deleted=True, **more)
 
     def id(self, post: str = "p1") -> str:
         """Name the ticket of a post."""

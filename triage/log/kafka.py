@@ -112,7 +112,13 @@ class KafkaLog(Closing):
             some = max(1, limit - len(urgent.records))
             left = max(0.0, deadline - self._clock())
             wait = 0.0 if urgent.records or urgent.fresh else min(left, _LANE_SECONDS)
-            others = self._reader.poll(timeout=wait, limit=some)
+            try:
+                others = self._reader.poll(timeout=wait, limit=some)
+            except Unavailable:
+                # The lane has moved past what it gave: a group in trouble must not take that along.
+                if not urgent.records:
+                    raise
+                others = Polled()
             records = [*urgent.records, *others.records]
             fresh = urgent.fresh | others.fresh
             if records or fresh or self._clock() >= deadline:

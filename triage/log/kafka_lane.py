@@ -118,17 +118,7 @@ class KafkaLane:
         now = self._clock()
         if numbers == self._numbers and now < self._count_due:
             return
-        ours = set()
-        if numbers:
-            with unavailable("topics"):
-                self._admin.ensure([Topic.POSTS, Topic.URGENT])
-                count = len(self._admin.partitions(Topic.POSTS))
-                ours = {
-                    name_of(tp)
-                    for tp in self._admin.partitions(Topic.URGENT)
-                    # Where the urgent ones have more partitions, they go round.
-                    if tp.partition % max(1, count) in numbers
-                }
+        ours = self._paired(numbers) if numbers else set()
         lost = self._reading.keys() - ours
         for name in lost:
             del self._reading[name]
@@ -138,6 +128,18 @@ class KafkaLane:
         self._fresh = ours - self._reading.keys()
         self._anew &= self._fresh
         self._numbers, self._count_due = numbers, now + _COUNT_SECONDS
+
+    def _paired(self, numbers: Collection[int]) -> set[str]:
+        """Name the urgent partitions that go with these of the posts."""
+        with unavailable("topics"):
+            self._admin.ensure([Topic.POSTS, Topic.URGENT])
+            posts, urgent = map(self._admin.partitions, (Topic.POSTS, Topic.URGENT))
+        if not posts or not urgent:
+            # We can't tell now: what is ours stays ours until we can.
+            self._admin.forget()
+            raise Unavailable("Kafka: topics: geen antwoord")
+        # Where the urgent ones have more partitions, they go round.
+        return {name_of(tp) for tp in urgent if tp.partition % len(posts) in numbers}
 
     def _hold(self, partitions: Collection[str]) -> None:
         """Keep partitions still until they are sought."""

@@ -47,17 +47,16 @@ class Deed:
     request: str
     token: int | None = None
 
-    def identity(self, after: Stored) -> str:
-        """Name the event of this deed; the request makes it one of its own."""
-        return event_id(after.id, self.action, str(after.version), self.request)
+    def identity(self, ticket: str, version: int) -> str:
+        """Name the event of this deed; the request makes it one of its own.
 
-    def copy_of(self, member: Stored, version: int) -> str:
-        """Name the event of a member of a bundle whose ticket got this version."""
-        return event_id(member.id, self.action, str(version), self.request)
+        ``version``: what the ticket got by it; for a member of a bundle, what its bundle got.
+        """
+        return event_id(ticket, self.action, str(version), self.request)
 
     def event(self, after: Stored, **more: Any) -> bytes:  # noqa: ANN401 - JSON values
         """Build the event of this deed."""
-        said = event_data(after, self.action, self.at, self.identity(after))
+        said = event_data(after, self.action, self.at, self.identity(after.id, after.version))
         return orjson.dumps({**said, **more})
 
 
@@ -68,7 +67,8 @@ def renew(stored: Stored | None, *, token: int, until: int, now: int) -> Write:
         raise _no_lease(stored, token)
     if stored.token != token:
         raise Conflict("stale-token", _STALE)
-    return Write(id=stored.id, before=stored, after=replace(stored, until=until))
+    after = replace(stored, version=stored.version + 1, until=until)
+    return Write(id=stored.id, before=stored, after=after)
 
 
 def release(stored: Stored | None, deed: Deed) -> Write:
@@ -194,7 +194,8 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
         until=was["until"],
     )
     undone = replace(deed, action=Action(last["action"]), request=was["request"])
-    write = _outcome(stored, after, deed, Change(), undoes=undone)
+    version = was.get("version", stored.version)
+    write = _outcome(stored, after, deed, Change(), undoes=(undone, version))
     assert write.after is not None
     return replace(write, after=replace(write.after, touched=was["touched"]))
 
@@ -321,13 +322,19 @@ def _history(before: Stored, deed: Deed, /, **more: Any) -> bytes:  # noqa: ANN4
             "owner": before.owner,
             "until": before.until,
             "request": deed.request,
+            "version": before.version + 1,
         }
     return history_item(deed.at, deed.action, deed.by, **more, undo=undo)
 
 
 def _outcome(
-    before: Stored, after: Stored, deed: Deed, change: Change, undoes: Deed | None = None
+    before: Stored,
+    after: Stored,
+    deed: Deed,
+    change: Change,
+    undoes: tuple[Deed, int] | None = None,
 ) -> Write:
+    """Build what a person did; ``undoes``: what is taken back, and the version that it made."""
     version = before.version + 1
     after = replace(after, version=version, touched=True, outcome=(version, deed.at))
     said = {"outcome": change.outcome, "note": change.note}
@@ -341,40 +348,47 @@ def _outcome(
         revision=before.revision,
         role=change.role,
         said=_said(change),
-        **({"undoes": undoes.identity(before)} if undoes else {}),
+        **_undoes(before, undoes),
         **({"bundle": before.id} if before.members else {}),
         **({"replies": before.bundle.replies} if before.bundle and before.bundle.replies else {}),
     )
-    copies = (_copy_outcome(after, member, deed, change, undoes) for member in before.members)
+    common = event_data(after, deed.action, deed.at, "") | {
+        "by": deed.by,
+        "outcome": change.outcome,
+        "role": change.role,
+        "said": _said(change),
+        "bundle": before.id,
+    }
+    copies = (_copy_outcome(common, member, deed, undoes) for member in before.members)
     return Write(
         id=before.id, before=before, after=after, appended=(item,), events=(event, *copies)
     )
 
 
 def _copy_outcome(
-    lead: Stored, member: Stored, deed: Deed, change: Change, undoes: Deed | None
+    common: Mapping[str, Any], member: Stored, deed: Deed, undoes: tuple[Deed, int] | None
 ) -> bytes:
     """Build the outcome of a member of a bundle: what its bundle got, under an id of its own.
 
     A reply has labels of its own, of which nobody has said anything.
     """
-    identity = deed.copy_of(member, lead.version)
-    labels = labels_of(member) | {"team": lead.team, "reply": True} if member.reply else {}
-    return orjson.dumps(
-        {
-            **event_data(lead, deed.action, deed.at, identity),
-            **labels,
-            "ticket": member.id,
-            "by": deed.by,
-            "before": before_of(member),
-            "outcome": change.outcome,
-            "revision": member.revision,
-            "role": change.role,
-            "said": {} if member.reply else _said(change),
-            "bundle": lead.id,
-            **({"undoes": undoes.copy_of(member, lead.version - 1)} if undoes else {}),
-        }
-    )
+    own: dict[str, Any] = {
+        "id": deed.identity(member.id, common["version"]),
+        "ticket": member.id,
+        "before": before_of(member),
+        "revision": member.revision,
+        **_undoes(member, undoes),
+    }
+    if member.reply:
+        own |= labels_of(member) | {"team": common["team"], "reply": True, "said": {}}
+    return orjson.dumps({**common, **own})
+
+
+def _undoes(ticket: Stored, undoes: tuple[Deed, int] | None) -> dict[str, str]:
+    if undoes is None:
+        return {}
+    deed, version = undoes
+    return {"undoes": deed.identity(ticket.id, version)}
 
 
 def _said(change: Change) -> dict[str, str]:

@@ -90,7 +90,7 @@ def joined(
     """Give a bundle with one more copy, and whether that raised it or opened it again."""
     urgency, due = entry.assessment.urgency, to_ms(entry.route.due_at)
     rose = urgency.rank < lead.urgency.rank
-    unanswered = (
+    unanswered = entry.decided is None and (
         rose
         or urgency in (Urgency.KRITIEK, Urgency.HOOG)
         or bundling.key_figure
@@ -140,10 +140,7 @@ def merged(lead: Stored, other: Stored, *, reply: bool = False) -> Stored:
 
 
 def without_text(lead: Stored, member: Stored) -> Stored:
-    """Give a bundle that doesn't show a withdrawn text any more, where no other copy has it.
-
-    ``member`` is whose text it was; the bundle's own too.
-    """
+    """Give a bundle that doesn't show what a member withdrew, where no other copy says it."""
     if not lead.bundle:
         return lead
     if member.reply:

@@ -34,11 +34,19 @@ class Desk(Closing):
 
     @abstractmethod
     def _act(
-        self, ticket: str, decide: Decision, *, answer: str, at: int, others: Sequence[str] = ()
+        self,
+        ticket: str,
+        decide: Decision,
+        *,
+        answer: str,
+        at: int,
+        others: Sequence[str] = (),
+        members: bool = True,
     ) -> Stored:
         """Read a ticket, decide, and write if nothing came between; give it as answered.
 
-        ``decide`` gets the ticket, with its members, and then ``others`` in the same way.
+        ``decide`` gets the ticket, with its ``members`` where they matter, and then ``others`` in
+        the same way.
         ``answer`` names the answer to the request: where there is one already it's given again
         and nothing else happens.
         """
@@ -51,14 +59,15 @@ class Desk(Closing):
         until, at = check_lease(seconds, now), to_ms(now)
         decide = partial(actions.renew, token=token, until=until, now=at)
         answer = answer_key(request, "renew", ticket)
-        return claim_of(self._act(ticket, decide, answer=answer, at=at))
+        return claim_of(self._act(ticket, decide, answer=answer, at=at, members=False))
 
     def release(self, ticket: str, *, token: int, now: datetime, request: str) -> None:
         """Give a lease back."""
         check_ticket(ticket)
         deed = Deed(action=Action.RELEASED, by="", at=to_ms(now), request=request, token=token)
         answer = answer_key(request, deed.action, ticket)
-        self._act(ticket, partial(actions.release, deed=deed), answer=answer, at=deed.at)
+        release = partial(actions.release, deed=deed)
+        self._act(ticket, release, answer=answer, at=deed.at, members=False)
 
     def resolve(
         self, ticket: str, change: Change, *, token: int, by: str, now: datetime, request: str
@@ -173,7 +182,8 @@ class Desk(Closing):
         """Set a ticket aside until a time, or until something happens to it."""
         check_lease((until - now).total_seconds(), now)
         deed = Deed(action=Action.SNOOZED, by=by, at=to_ms(now), request=request, token=token)
-        return self._done(ticket, deed, partial(actions.snooze, until=to_ms(until)))
+        snooze = partial(actions.snooze, until=to_ms(until))
+        return self._done(ticket, deed, snooze, members=False)
 
     def note(
         self,
@@ -188,7 +198,8 @@ class Desk(Closing):
         """Add a note for colleagues."""
         check_note(note, mentions)
         deed = Deed(action=Action.NOTED, by=by, at=to_ms(now), request=request)
-        return self._done(ticket, deed, partial(actions.note, text=note, mentions=mentions))
+        decide = partial(actions.note, text=note, mentions=mentions)
+        return self._done(ticket, deed, decide, members=False)
 
     def undo(self, ticket: str, *, by: str, now: datetime, request: str) -> Ticket:
         """Take back the last thing that happened, by who did it, within ``UNDO_SECONDS``."""
@@ -200,10 +211,18 @@ class Desk(Closing):
         return self._done(ticket, deed, partial(outcome, change=change))
 
     def _done(
-        self, ticket: str, deed: Deed, decide: Decision, others: Sequence[str] = ()
+        self,
+        ticket: str,
+        deed: Deed,
+        decide: Decision,
+        others: Sequence[str] = (),
+        *,
+        members: bool = True,
     ) -> Ticket:
         check_ticket(ticket)
         check_name("by", deed.by)
         answer = answer_key(deed.request, deed.action, ticket)
         act = partial(decide, deed=deed)
-        return to_ticket(self._act(ticket, act, answer=answer, at=deed.at, others=others))
+        return to_ticket(
+            self._act(ticket, act, answer=answer, at=deed.at, others=others, members=members)
+        )

@@ -357,7 +357,9 @@ def is_deleted(doc: bytes) -> bool:
 
 def is_late(doc: bytes, entry: Entry) -> bool:
     """Whether an entry is older than what stands: urgent posts overtake what came in before."""
-    return entry.received_at < datetime.fromisoformat(orjson.loads(doc)["created_at"])
+    data = orjson.loads(doc)
+    stands_since = data.get("withdrawn_at", data["created_at"])
+    return entry.received_at < datetime.fromisoformat(stands_since)
 
 
 def text_of(doc: bytes) -> str:
@@ -368,11 +370,12 @@ def text_of(doc: bytes) -> str:
 _KEPT_OF_WITHDRAWN: Final = ("id", "created_at", "channel", "org", "author", "in_reply_to", "url")
 
 
-def mask_document(doc: bytes) -> bytes:
+def mask_document(doc: bytes, withdrawn_at: datetime) -> bytes:
     """Take out what the sender said: text, attachments, place, unknown fields, telling tokens."""
     data = orjson.loads(doc)
     post = {name: value for name, value in data["post"].items() if name in _KEPT_OF_WITHDRAWN}
     data["post"] = {**post, "text": MASK, "deleted": True}
+    data["withdrawn_at"] = withdrawn_at.isoformat()
     data["assessment"]["reasons"] = []
     data["assessment"].pop("places", None)
     data["assessment"]["urgency_reasons"] = []

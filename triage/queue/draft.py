@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from triage.bundle import ANY_LENGTH
-from triage.queue.document import Stored
+from triage.queue import Bundling
+from triage.queue.document import Stored, window_of
 from triage.queue.merge import Write
 
 
@@ -31,6 +32,14 @@ class Draft:
     def changed(self) -> bool:
         """Whether anything became of it."""
         return self.now is not self.before
+
+    def find_by(self, bundling: Bundling | None) -> None:
+        """Let copies find it by its own post."""
+        if bundling is not None:
+            self.keys.update(dict.fromkeys(bundling.signature.keys))
+            self.shared = bundling.signature.shared
+            self.length = bundling.signature.length
+        self.window = window_of(bundling)
 
     def write(self, ticket: str) -> Write:
         """Give what is to be written."""

@@ -52,3 +52,6 @@ class Entry:
     bundling: Bundling | None = None
     #: What it answers; None: nothing, or it stands by itself all the same.
     reply: Reply | None = None
+    #: How many edits were seen by who resolved its ticket with this post in it, as the outcomes log
+    #: says (``rebuild``): it opens nothing that is resolved. None: nobody did.
+    decided: int | None = None

@@ -20,6 +20,7 @@ from triage.queue.document import (
     document,
     from_ms,
     history_item,
+    is_deleted,
     is_late,
     mask_document,
     text_of,
@@ -69,7 +70,7 @@ class Plan:
     creations: list[Created] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     #: Tickets that replies are about and that the store is not known to have.
-    answered: Iterable[str] = ()
+    replied_to: Iterable[str] = ()
     created: int = 0
     edited: int = 0
     repeated: int = 0
@@ -107,11 +108,12 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
 
     The new route's team takes it over when nobody holds it, and nobody chose its team by hand or
     the urgency rose. A content that comes after a later one only goes into the history, unless it
-    is more urgent.
+    is more urgent. One that a person saw who resolved the ticket leaves it so (``Entry.decided``).
     """
     judged, due = entry.assessment, to_ms(entry.route.due_at)
     held = stored.held(now)
-    rose = judged.urgency.rank < stored.urgency.rank
+    decided = bool(stored.resolved) and stored.revision < (entry.decided or 0)
+    rose = judged.urgency.rank < stored.urgency.rank and not decided
     late = is_late(stored.doc, entry)
     settled = late or stored.touched
     rerouted = not held and (rose or not settled)
@@ -133,26 +135,39 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
         urgency=judged.urgency if rose else stored.urgency,
         topic=judged.topic if relabelled else stored.topic,
         intent=judged.intent if relabelled else stored.intent,
-        due=min(stored.due, due),
-        resolved=stored.resolved if late and not rose else 0,
+        due=stored.due if decided else min(stored.due, due),
+        resolved=stored.resolved if decided or (late and not rose) else 0,
         revision=stored.revision + 1,
         doc=doc,
-        bundle=stored.bundle and stored.bundle.about(doc),
+        bundle=stored.bundle and stored.bundle.about(doc, returns=is_deleted(stored.doc)),
         seen=(*stored.seen, entry.post.digest)[-SEEN_LIMIT:],
         history=bound_history((*stored.history, item)),
     )
 
 
-def masked(stored: Stored, now: int, *, earlier_only: bool = False) -> Stored:
-    """Take out what a sender withdrew, also from the history (or only from there)."""
+def masked(stored: Stored, entry: Entry, now: int) -> Stored:
+    """Take out what a sender withdrew, also from the history and the texts of its bundle.
+
+    An edit that came after the withdrawal stands.
+    """
+    stands = stored.doc if is_late(stored.doc, entry) else b""
     return replace(
         without_expired_lease(stored, now),
         version=stored.version + 1,
-        doc=stored.doc if earlier_only else mask_document(stored.doc),
+        doc=stands or mask_document(stored.doc, entry.received_at),
+        bundle=stored.bundle and stored.bundle.without_first_text(stands),
         history=bound_history(
             (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
         ),
     )
+
+
+def withdrawn_unseen(entry: Entry, now: int) -> Stored:
+    """Make the ticket of a post that was withdrawn before it came, so that it stays unread.
+
+    Resolved from the start: it stands in no queue.
+    """
+    return replace(masked(fresh(entry, None), entry, now), resolved=now)
 
 
 def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:

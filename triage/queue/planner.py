@@ -39,7 +39,7 @@ from triage.queue.document import (
     window_of,
 )
 from triage.queue.draft import Draft
-from triage.queue.merge import Plan, edited, fresh, mask_history, masked
+from triage.queue.merge import Plan, edited, fresh, mask_history, masked, withdrawn_unseen
 from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
 from triage.ticket import Urgency
@@ -63,8 +63,8 @@ def plan_put(
     for ticket, group in groups.items():
         planner.put(ticket, group)
     plan = planner.finish()
-    answered = {one.reply.to for group in groups.values() for one in group if one.reply}
-    plan.answered = answered - known.keys()
+    replied_to = {one.reply.to for group in groups.values() for one in group if one.reply}
+    plan.replied_to = replied_to - known.keys()
     return plan
 
 
@@ -142,7 +142,7 @@ class _Planner:
     def _copy(self, lead: Stored, entry: Entry) -> None:
         self._create_inside(lead, entry, reply=False)
         self._plan.joined += 1
-        if lead.resolved:
+        if lead.resolved and entry.decided is None:
             self._drafts[lead.id].events.append(answered_copy(self._first(entry), lead, self._now))
 
     def _create_inside(self, lead: Stored, entry: Entry, *, reply: bool) -> None:
@@ -171,7 +171,8 @@ class _Planner:
         hits = Counter[str]()
         for found, count in self._alike.get(ticket, _NONE).items():
             stored = self._known.get(found)
-            hits[(stored.within if stored else "") or found] = count
+            lead = (stored.within if stored else "") or found
+            hits[lead] = max(hits[lead], count)
         exact, *near = bundling.signature.keys
         for key in self._repeated.intersection(near):
             hits.update(tuple(self._leads.get(key, ())))
@@ -189,7 +190,7 @@ class _Planner:
     def _join(self, draft: Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
         """Bring a copy into a bundle; give the bundle."""
         assert draft.now is not None
-        copy = Copy.from_entry(entry, bundling)
+        copy, due = Copy.from_entry(entry, bundling), draft.now.due
         after, raised = joined(draft.now, copy, entry, bundling, found, self._now)
         draft.now, draft.joined = after, True
         draft.length = length(read(first_text(after)))
@@ -200,6 +201,8 @@ class _Planner:
             self._plan.raised += 1
             self._record(draft, Action.RAISED)
             self._note(draft, Action.RAISED, entry)
+        elif after.due != due:
+            self._record(draft, Action.JOINED)
         return draft.now
 
     # -- replies ---------------------------------------------------------------------------------
@@ -209,13 +212,13 @@ class _Planner:
         if entry.reply is None:
             return None
         lead_id, author = self._inside.get(entry.reply.to, ("", ""))
-        answered = self._stored(lead_id or entry.reply.to)
-        if answered is None or answered.gone:
+        replied_to = self._stored(lead_id or entry.reply.to)
+        if replied_to is None or replied_to.gone:
             return None
-        lead = self._outermost(answered)
+        lead = self._outermost(replied_to)
         if lead is None or lead.gone or lead.id == entry.ticket_id or not has_room(lead):
             return None
-        writers = {author, author_of(answered.doc), author_of(lead.doc)} - {""}
+        writers = {author, author_of(replied_to.doc), author_of(lead.doc)} - {""}
         return Thread(lead=lead, writers=writers)
 
     def _outermost(self, stored: Stored) -> Stored | None:
@@ -284,11 +287,7 @@ class _Planner:
             draft = self._drafts[ticket] = Draft(before=before, now=before)
             if entry := self._alone.pop(ticket, None):
                 draft.now = self._first(entry)
-                if entry.bundling is not None:
-                    draft.keys.update(dict.fromkeys(entry.bundling.signature.keys))
-                    draft.shared = entry.bundling.signature.shared
-                    draft.length = entry.bundling.signature.length
-                draft.window = window_of(entry.bundling)
+                draft.find_by(entry.bundling)
                 self._plan.created += 1
                 self._note(draft, Action.CREATED, entry)
         return self._drafts[ticket]
@@ -311,11 +310,15 @@ class _Planner:
             if stored is None or stored.gone:
                 if entry.post.deleted:
                     plan.deleted += 1
+                    if stored is None:
+                        draft.now, draft.rewritten = withdrawn_unseen(entry, self._now), True
                     continue
                 if stored is not None and entry.post.digest in stored.seen:
                     plan.repeated += 1
                     continue
                 draft.now, action = fresh(entry, stored), Action.CREATED
+                draft.find_by(entry.bundling)
+                self._find_by(draft.keys, ticket)
                 plan.created += 1
             elif self._tells_nothing(stored, entry):
                 plan.repeated += 1
@@ -343,16 +346,12 @@ class _Planner:
 
     def _withdrawn(self, stored: Stored, entry: Entry) -> Stored:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
-        if is_late(stored.doc, entry):  # its sender wrote again since
-            return masked(stored, self._now, earlier_only=True)
-        gone = masked(stored, self._now)
-        if stored.within:
-            if self._stored(stored.within):
-                lead = self._draft(stored.within)
-                assert lead.now is not None
-                lead.now = without_text(lead.now, stored)
-            return gone
-        return without_text(gone, stored)
+        late = is_late(stored.doc, entry)  # its sender wrote again since
+        if not late and stored.within and self._stored(stored.within):
+            lead = self._draft(stored.within)
+            assert lead.now is not None
+            lead.now = without_text(lead.now, stored)
+        return masked(stored, entry, self._now)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""

@@ -15,6 +15,7 @@
 --   members:<id>        set     tickets inside a bundle
 --   keys:<day>          hash    key of a signature (triage/bundle) -> tickets that copies find by
 --                               it, newest first, each `<id>/<length of its text>`, spaces between
+--                               (has a TTL)
 --   keydays             zset    days that have such keys, score: when no window reaches them, s
 --   registered          string  the last request after which copies find more tickets than before
 --   history:<id>        list    what happened, JSON, oldest first
@@ -63,7 +64,7 @@ local function read(id, with_history)
   return ticket
 end
 
-local function answered(request)
+local function earlier_answer(request)
   return request ~= '' and redis.call('GET', key('answer', request))
 end
 

@@ -1,8 +1,8 @@
 """The queue in Redis. What is written, and where, stands at the top of ``redis.lua``.
 
-``put`` and the actions of people are decided in Python (``merge`` and ``actions``, shared with
-SQLite) on the tickets as read, and written by one call of the script that refuses when anything
-read has changed since; then it's decided anew. A put of new posts needs no reading first.
+What is done is decided in Python (``planner``, ``actions`` and ``regroup``, shared with SQLite) on
+the tickets as read, and written by one call of the script that refuses when anything read has
+changed since; then it's decided anew. A put of new posts needs no reading first.
 """
 
 from __future__ import annotations
@@ -30,13 +30,7 @@ from triage.queue.document import (
     history_item,
     to_ms,
 )
-from triage.queue.merge import (
-    Plan,
-    check_batch,
-    counts_of,
-    put_result,
-    with_history,
-)
+from triage.queue.merge import Plan, check_batch, counts_of, put_result, with_history
 from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
 from triage.queue.redis_wire import (
@@ -45,6 +39,7 @@ from triage.queue.redis_wire import (
     creation_args,
     events_of,
     find_args,
+    known_args,
     moved_of,
     prefix_of,
     tickets_of,
@@ -52,14 +47,18 @@ from triage.queue.redis_wire import (
     write_args,
 )
 from triage.queue.regroup import restore
-from triage.queue.shown import shown_members, to_ticket
+from triage.queue.shown import MEMBERS_LIMIT, shown_members, to_ticket
 from triage.ticket import URGENCIES, Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
 ATTEMPTS: Final = 25
-#: The most tickets that one ``sweep`` drops, and that one ``list`` gives.
-SWEEP_LIMIT: Final = 500
+_TOO_BUSY: Final = "Redis: het ticket verandert te vaak om ertussen te komen"
+#: The most tickets that one ``list`` gives, and that one ``sweep`` drops.
 LIST_LIMIT: Final = 1000
+SWEEP_LIMIT: Final = 500
+#: The most posts in those tickets, but for one that has more: Redis answers nobody meanwhile.
+SWEEP_POSTS: Final = 5_000
+_WHICH: Final = {None: "all", False: "copies", True: "replies"}
 #: Entries of the outbox read at once; an entry holds the events of a whole batch.
 _OUTBOX_PAGE: Final = 16
 
@@ -113,8 +112,9 @@ class RedisQueue(Desk):
                 repeated, _, earlier = reply[1].partition(b" ")
                 return put_result(earlier, int(repeated))
             moved.update(moved_of(reply[1]))
-            found.update(*reply[2:])
-        raise _too_busy()
+            # It looked for no copies of what joins a bundle: the next write looks itself.
+            found.update(b"", *reply[2:])
+        raise Unavailable(_TOO_BUSY)
 
     def _find(self, org: str, entries: Sequence[Entry]) -> Found:
         """Read what posts may be copies of or answer; needless where they do neither."""
@@ -148,7 +148,7 @@ class RedisQueue(Desk):
                 return False
             if self._write(org, "", b"", at, (), Plan(writes=[write]))[0] == b"done":
                 return True
-        raise _too_busy()
+        raise Unavailable(_TOO_BUSY)
 
     def _write(
         self,
@@ -170,7 +170,7 @@ class RedisQueue(Desk):
         args.append(len(writes))
         for write in writes:
             args += write_args(write)
-        args += (*creation_args(plan.creations), *plan.answered)
+        args += (*creation_args(plan.creations), *plan.replied_to)
         return self._redis.run(prefix_of(org), *args)
 
     # -- tickets ---------------------------------------------------------------------------------
@@ -178,10 +178,10 @@ class RedisQueue(Desk):
     def get(self, ticket: str, *, now: datetime) -> Ticket:
         """Give one ticket, with its history."""
         check_ticket(ticket)
-        _, stored, others = self._read(ticket)
+        _, stored, around = self._read(ticket)
         if stored is None or stored.gone:
             raise unknown()
-        return to_ticket(stored, lead=others.get(stored.within), now=to_ms(now))
+        return to_ticket(stored, lead=around, now=to_ms(now))
 
     def list(
         self, org: str, team: str, *, now: datetime, limit: int = 100, offset: int = 0
@@ -203,8 +203,11 @@ class RedisQueue(Desk):
         replies: bool | None = None,
     ) -> Sequence[Ticket]:
         """Give the tickets inside one (without history): copies by id, then replies by time."""
-        check_ticket(ticket)
-        return shown_members(self._whole(ticket), to_ms(now), limit, offset, replies=replies)
+        asked = (ticket, _WHICH[replies], max(0, offset), max(0, min(limit, MEMBERS_LIMIT)))
+        raw, page, skip = self._redis.run(prefix_of(check_ticket(ticket)), "members", *asked)
+        lead = next(tickets_of([raw]), None)
+        lead = lead and replace(lead, members=tuple(tickets_of(page)))
+        return shown_members(lead, to_ms(now), limit, skip, replies=replies)
 
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
@@ -251,7 +254,7 @@ class RedisQueue(Desk):
         if reply[0] == b"done":
             return to_ticket(next(tickets_of([reply[1]])))
         if reply[0] == b"again":
-            return to_ticket(self._answered(reply[1]))
+            return to_ticket(self._answered_ticket(reply[1]))
         if reply[0] == b"none":
             return None
         raise actions.refusal(reply[0].decode())
@@ -264,14 +267,15 @@ class RedisQueue(Desk):
         answer: str,
         at: int,
         others: Sequence[str] = (),
+        members: bool = True,
     ) -> Stored:
         org = check_ticket(ticket)
+        # Copies may join faster than a big bundle is read: what was read of it is kept.
+        inside: dict[str, Stored] = {}
         for _ in range(ATTEMPTS):
-            earlier, stored, around = self._read(ticket, answer, members=True)
+            earlier, stored, _ = self._read(ticket, answer, inside if members else None)
             if earlier:
-                return self._answered(earlier, stored)
-            if stored is not None and not stored.within:
-                stored = replace(stored, members=tuple(around.values()))
+                return self._answered_ticket(earlier, stored)
             write = decide(stored, *map(self._whole, others))
             assert write.after is not None
             shown = as_answered(write.after, at)
@@ -279,15 +283,14 @@ class RedisQueue(Desk):
             if reply[0] == b"done":
                 return with_history(shown, write)
             if reply[0] == b"again":
-                return self._answered(reply[1])
-        raise _too_busy()
+                return self._answered_ticket(reply[1])
+        raise Unavailable(_TOO_BUSY)
 
     def _whole(self, ticket: str) -> Stored | None:
         """Read a ticket with its members."""
-        _, stored, around = self._read(ticket, members=True)
-        return stored and replace(stored, members=() if stored.within else tuple(around.values()))
+        return self._read(ticket, members={})[1]
 
-    def _answered(self, reply: bytes, stored: Stored | None = None) -> Stored:
+    def _answered_ticket(self, reply: bytes, stored: Stored | None = None) -> Stored:
         """Give an earlier answer again, with the post as it stands now."""
         answer = reply.partition(b" ")[2]
         if stored is None:
@@ -297,13 +300,21 @@ class RedisQueue(Desk):
         return answered(answer, stored)
 
     def _read(
-        self, ticket: str, answer: str = "", *, members: bool = False
-    ) -> tuple[bytes | None, Stored | None, dict[str, Stored]]:
-        """Read an earlier answer, a ticket, and the bundle it is inside or else its members."""
-        prefix = prefix_of(check_ticket(ticket))
-        earlier, raw, others = self._redis.run(prefix, "get", answer, ticket, int(members))
-        found = {stored.id: stored for stored in tickets_of(others)}
-        return earlier, next(tickets_of([raw]), None), found
+        self, ticket: str, answer: str = "", members: dict[str, Stored] | None = None
+    ) -> tuple[bytes | None, Stored | None, Stored | None]:
+        """Read an earlier answer, a ticket, and the bundle that it is inside.
+
+        ``members``: its own as last read, brought up to date and given with it; None: without.
+        """
+        prefix, known = prefix_of(check_ticket(ticket)), known_args(members)
+        earlier, rows, new, gone = self._redis.run(prefix, "get", answer, ticket, known)
+        stored, around = [*tickets_of(rows), None, None][:2]
+        if stored is not None and members is not None:
+            members.update((member.id, member) for member in tickets_of(new))
+            for name in gone:
+                del members[name.decode()]
+            stored = replace(stored, members=tuple(members.values()))
+        return earlier, stored, around
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -376,6 +387,7 @@ class RedisQueue(Desk):
                 at - KEEP_EVENTS_SECONDS * 1000,
                 REMEMBER_SECONDS,
                 SWEEP_LIMIT,
+                SWEEP_POSTS,
             )
         )
 
@@ -386,8 +398,3 @@ class RedisQueue(Desk):
     def close(self) -> None:
         """Let go of everything."""
         self._redis.close()
-
-
-def _too_busy() -> Unavailable:
-    message = "Redis: het ticket verandert te vaak om ertussen te komen"
-    return Unavailable(message)

@@ -26,7 +26,7 @@ end
 local function claim()
   local request, id, team, now, till = take(), take(), take(), take(), take()
   local owner, owner_json, item, hash = take(), take(), take(), take()
-  local earlier = answered(request)
+  local earlier = earlier_answer(request)
   if earlier then return { 'again', earlier } end
   if id == '' then
     id = first_free(team, tonumber(now))
@@ -53,18 +53,52 @@ local function claim()
   return { 'done', read(id, true) }
 end
 
--- get: request, ticket, 1 for its members too. list: team, offset, limit. stats: now --------------
+-- get: request, ticket, versions of its members as known, by id (null: without members). list: team,
+-- offset, limit. stats: now -----------------------------------------------------------------------
+
+-- Gives the members that are new or changed, and the ids of those that are gone.
+local function members_since(id, known)
+  local new, gone = {}, {}
+  for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+    if known[member] ~= redis.call('HGET', key('ticket', member), 'v') then
+      new[#new + 1] = read(member, false)
+    end
+    known[member] = nil
+  end
+  for member in pairs(known) do gone[#gone + 1] = member end
+  return new, gone
+end
 
 local function get()
-  local request, id, whole = take(), take(), take()
-  local ticket, others = read(id, true), {}
-  if (ticket[10] or '') ~= '' then others[1] = read(ticket[10], true) end
-  if whole == '1' then
-    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
-      others[#others + 1] = read(member, false)
-    end
+  local request, id, known = take(), take(), cjson.decode(take())
+  local tickets, new, gone = { read(id, true) }, {}, {}
+  if (tickets[1][10] or '') ~= '' then tickets[2] = read(tickets[1][10], true) end
+  if known ~= cjson.null then new, gone = members_since(id, known) end
+  return { earlier_answer(request), tickets, new, gone }
+end
+
+-- members: ticket, which ones (copies, replies, all), offset, limit. Gives the ticket, its copies of
+-- that page, all its replies where they come after those, and how far the page is among these. Only
+-- what is given is read whole: nothing else happens meanwhile.
+local REPLY = ',1]' -- what decides of a reply ends with this, of others with a time or 0
+
+local function members()
+  local id, which, start, limit = take(), take(), tonumber(take()), tonumber(take())
+  local copies, replies, page = {}, {}, {}
+  for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
+    local s = redis.call('HGET', key('ticket', member), 's') or ''
+    local group = string.sub(s, -#REPLY) == REPLY and replies or copies
+    group[#group + 1] = member
   end
-  return { answered(request), ticket, others }
+  if which == 'replies' then copies = {} end
+  table.sort(copies)
+  for i = start + 1, math.min(start + limit, #copies) do
+    page[#page + 1] = read(copies[i], false)
+  end
+  if which ~= 'copies' and start + limit > #copies then
+    for _, member in ipairs(replies) do page[#page + 1] = read(member, false) end
+  end
+  return { read(id, false), page, math.max(0, start - #copies) }
 end
 
 local function list()
@@ -93,7 +127,7 @@ local function stats()
 end
 
 -- published: ms, sequence, index of the cursor. sweep: resolved before, outbox before, seconds
--- that ids are remembered, limit ------------------------------------------------------------------
+-- that ids are remembered, most tickets, most posts in them ---------------------------------------
 
 local function cursor_parts(cursor)
   local ms, sequence, index = string.match(cursor, '^(%d+)-(%d+)%.(%d+)$')
@@ -137,22 +171,25 @@ end
 
 local function sweep()
   local resolved_before, outbox_before = take(), tonumber(take())
-  local remember_seconds, limit = take(), take()
+  local remember_seconds, limit, most = take(), take(), tonumber(take())
+  local dropped, posts = 0, 0
   local old = redis.call('ZRANGEBYSCORE', key('resolved'), '-inf', '(' .. resolved_before,
     'LIMIT', 0, limit)
   for _, id in ipairs(old) do
-    for _, member in ipairs(redis.call('SMEMBERS', key('members', id))) do
-      forget(member, remember_seconds)
-    end
+    local members = redis.call('SMEMBERS', key('members', id))
+    posts = posts + 1 + #members
+    if dropped > 0 and posts > most then break end
+    for _, member in ipairs(members) do forget(member, remember_seconds) end
     redis.call('DEL', key('members', id))
     forget(id, remember_seconds)
     redis.call('ZREM', key('resolved'), id)
+    dropped = dropped + 1
   end
   trim_outbox(outbox_before)
   forget_keys()
-  return #old
+  return dropped
 end
 
-local commands = { write = write, find = find, claim = claim, get = get, list = list, stats = stats,
-  published = published, sweep = sweep }
+local commands = { write = write, find = find, claim = claim, get = get,
+  members = members, list = list, stats = stats, published = published, sweep = sweep }
 return commands[command]()

@@ -64,6 +64,7 @@ end
 -- costs little of what they cost alone. A key that is written takes along what it led to before, so
 -- that the newest day that has it tells all.
 local DAY = 86400
+local KEYS_REST = 3 * DAY -- so long after no window reaches them they go by themselves
 local buckets = {} -- what was read, by key; the tickets newest first, each with its length
 
 local function keys_of_day(day) return key('keys', number(day)) end
@@ -137,6 +138,9 @@ local function write_keys(request)
   end
   if #pairs_of > 0 then flush() end
   redis.call('ZADD', key('keydays'), 'GT', (day + 1) * DAY + longest, number(day))
+  -- `sweep` lets go of them, without a pause; this is for where nobody sweeps.
+  local due = redis.call('ZSCORE', key('keydays'), number(day))
+  redis.call('EXPIREAT', keys_of_day(day), number(tonumber(due) + KEYS_REST))
   redis.call('SET', key('registered'), request)
 end
 
@@ -156,12 +160,14 @@ local function lengths_fit(a, b)
   if a == ANY_LENGTH or b == ANY_LENGTH then return true end
   local a_heavy, a_all = string.match(a, '^(%d+)/(%d+)$')
   local b_heavy, b_all = string.match(b, '^(%d+)/(%d+)$')
+  if not (a_heavy and b_heavy) then return true end -- of another version: no reason to stop
   return math.abs(a_heavy - b_heavy) * ONE_IN <= math.max(a_all, b_all)
 end
 
 -- The tickets that are worth a comparison with a new one, the likeliest first, and how many keys
 -- they share with it; its first key, which names the whole text, counts for more than all others.
-local EQUAL, CANDIDATES = 1000, 4
+local EQUAL = 1000
+local CANDIDATES = 4
 local function likely(new)
   local hits, entries = {}, {}
   for i, name in ipairs(new.keys) do
@@ -176,7 +182,7 @@ local function likely(new)
   for _, entry in ipairs(entries) do
     if hits[entry] >= new.shared then
       local id, length = string.match(entry, '^([^/]+)/(.+)$')
-      if hits[entry] >= EQUAL or lengths_fit(new.length, length) then
+      if id and (hits[entry] >= EQUAL or lengths_fit(new.length, length)) then
         ids[#ids + 1], shared[id] = id, hits[entry]
       end
     end
@@ -200,7 +206,7 @@ local function add_met(met, id)
 end
 
 -- Adds the tickets that the arguments left name, where there are such: replies are about them.
-local function add_answered(met)
+local function add_replied_to(met)
   while ARGV[at + 1] do
     local id = take()
     if redis.call('EXISTS', key('ticket', id)) == 1 then add_met(met, id) end
@@ -224,8 +230,8 @@ local function add_lookalikes(new, considered, met, alike)
   if news then alike[#alike + 1] = row end
 end
 
--- Leaves repeats out of `creations`; gives the tickets that are not as the caller read them, and
--- the look-alikes that it has not compared. Since `mark` there may be none that it does not know.
+-- Leaves repeats out of `creations`, unless something changes, which may be by them; gives the
+-- tickets that are not as the caller read them, and the look-alikes that it has not compared. Since `mark` there may be none that it does not know.
 local function compare(creations, changes, considered, mark)
   load_buckets(creations)
   load_buckets(changes)
@@ -237,7 +243,8 @@ local function compare(creations, changes, considered, mark)
       fresh[#fresh + 1] = new
       probe(new.team, new.rank)
       if not looked and new.within == '' then add_lookalikes(new, considered, met, alike) end
-    elseif new.within ~= '' or not string.find(stands[2] or '', new.digest, 1, true) then
+    elseif #changes > 0 or new.within ~= '' or
+        not string.find(stands[2] or '', new.digest, 1, true) then
       add_met(met, new.id)
     end
   end
@@ -299,16 +306,16 @@ end
 
 local function write()
   local request, answer, now, mark = take(), take(), take(), take()
-  local earlier = answered(request)
+  local earlier = earlier_answer(request)
   if earlier then return { 'again', earlier } end
   local considered, advances = cjson.decode(take()), take_advances()
   local changes, creations = take_changes(), take_creations()
   probe_common()
   local moved = moved_positions(advances)
   local fresh, met, alike = compare(creations, changes, considered, mark)
-  add_answered(met)
+  add_replied_to(met)
   if #moved > 0 or #met > 0 or #alike > 0 then
-    return { 'stale', moved, standing(), alike, met }
+    return { 'stale', moved, alike, met }
   end
 
   local events, queued, teams = {}, {}, {}
@@ -352,6 +359,6 @@ local function find()
   local new, met, alike = cjson.decode(take()), {}, {}
   load_buckets(new)
   for _, post in ipairs(new) do add_lookalikes(post, {}, met, alike) end
-  add_answered(met)
+  add_replied_to(met)
   return { standing(), alike, met }
 end

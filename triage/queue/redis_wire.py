@@ -106,6 +106,13 @@ def find_args(entries: Sequence[Entry]) -> list[Any]:
     return [orjson.dumps(posts), *{entry.reply.to for entry in entries if entry.reply}]
 
 
+def known_args(members: Mapping[str, Stored] | None) -> bytes:
+    """Lay out for ``get`` what is known of a ticket's members; None: they are not asked for."""
+    if members is None:
+        return b"null"
+    return orjson.dumps({name: str(member.version) for name, member in members.items()})
+
+
 @dataclass(slots=True)
 class Found:
     """What new posts of a batch may be copies of."""

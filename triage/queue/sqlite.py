@@ -1,6 +1,6 @@
 """The queue in one SQLite file: the embedded default, safe with several threads and processes.
 
-What ``put`` and the actions decide is shared with Redis (``merge`` and ``actions``); here each
+What is done is decided in ``planner``, ``actions`` and ``regroup``, shared with Redis; here each
 call reads, decides and writes in one transaction that is on disk when it returns.
 """
 
@@ -207,11 +207,12 @@ class SqliteQueue(Desk):
         answer: str,
         at: int,
         others: Sequence[str] = (),
+        members: bool = True,
     ) -> Stored:
         def work(db: Connection) -> Stored:
             if earlier := earlier_answer(db, answer, at):
                 return answered_ticket(db, earlier)
-            write = decide(*(read_ticket(db, name, members=True) for name in (ticket, *others)))
+            write = decide(*(read_ticket(db, name, members=members) for name in (ticket, *others)))
             assert write.after is not None
             shown = as_answered(write.after, at)
             write_ticket(db, write)

@@ -110,7 +110,7 @@ FROM queue_ticket WHERE within = ? ORDER BY id;
 SELECT wanted.value, (
     SELECT json_group_array(ticket) FROM (
         SELECT ticket FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2
-        ORDER BY until DESC LIMIT 32
+        ORDER BY until DESC LIMIT 256 -- a bundle that lasts has a row for every hour
     )
 ) FROM json_each(?3) AS wanted
 WHERE EXISTS (SELECT 1 FROM queue_key WHERE org = ?1 AND key = wanted.value AND until > ?2);
@@ -204,7 +204,7 @@ ORDER BY resolved LIMIT ?;
 
 -- name: drop_ticket
 UPDATE queue_ticket
-SET doc = x'', bundle = x'', forget_at = ?1, owner = '', token = 0, until = 0
+SET doc = x'', bundle = x'', within = '', forget_at = ?1, owner = '', token = 0, until = 0
 WHERE id = ?2 OR within = ?2;
 
 -- name: forget_ids

@@ -37,6 +37,8 @@ from triage.queue.summary import Summary
 from triage.ticket import Ticket, org_of
 
 _OUTBOX_PAGE: Final = 16
+#: The most tickets that one key finds, those that copies joined last.
+_FOUND_BY_KEY: Final = 32
 _HOUR: Final = 3_600_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -107,7 +109,9 @@ def _alike(
         return {}
     keys = orjson.dumps(list({key for signature in signatures.values() for key in signature.keys}))
     rows = db.execute(SQL["found_by"], (org, at, keys.decode()))
-    buckets = {key: dict.fromkeys(orjson.loads(tickets)) for key, tickets in rows}
+    buckets = {
+        key: list(dict.fromkeys(orjson.loads(tickets)))[:_FOUND_BY_KEY] for key, tickets in rows
+    }
     alike = {}
     for ticket, signature in signatures.items():
         hits = Counter(found for key in signature.near for found in buckets.get(key, ()))

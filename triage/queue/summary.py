@@ -161,10 +161,14 @@ class Summary:
         """Take a reply out; nobody has seen one more than there are."""
         return replace(self, replies=self.replies - 1, seen=max(0, self.seen - 1))
 
-    def about(self, doc: bytes) -> Summary:
-        """Say it of a post that was edited; what copies had joined stays as it was for them."""
+    def about(self, doc: bytes, *, returns: bool = False) -> Summary:
+        """Say it of a post that was edited; what copies had joined stays as it was for them.
+
+        ``returns``: it was withdrawn before, and counts again under the first text.
+        """
         if self.count > 1:
-            return self
+            head = self.variants[0]
+            return self._with(head, replace(head, count=head.count + 1)) if returns else self
         mine = _alone(doc)
         return replace(mine, apart=self.apart, replies=self.replies, seen=self.seen)
 
@@ -193,6 +197,7 @@ class Summary:
             for variant in self.variants
         )
         head, *rest = variants
+        head = head if head.count > 0 else replace(head, text=MASK)
         return replace(
             self,
             count=self.count - 1,
@@ -205,25 +210,38 @@ class Summary:
 
     def without_text(self, exact: str) -> Summary:
         """Mask a text that was withdrawn by the only one who said it; else count one fewer."""
-        variants = tuple(
-            variant
-            if variant.exact != exact
-            else replace(
-                variant,
-                count=variant.count - 1,
-                text=variant.text if variant.count > 1 else MASK,
-            )
-            for variant in self.variants
-        )
-        return replace(self, variants=variants)
+        own = next((variant for variant in self.variants if variant.exact == exact), None)
+        if own is None:
+            return self
+        if own.count > 1:
+            return self._with(own, replace(own, count=own.count - 1))
+        rest = self._with(own, replace(own, count=0, text=MASK, adds={}))
+        return replace(rest, adds=_without(self.adds, own.adds, rest.variants))
+
+    def without_first_text(self, stands: bytes) -> Summary:
+        """Mask the text that its own post is counted under, where no copy says it.
+
+        That is not what the post says now, where it was edited after copies had joined. ``stands``:
+        the document as edited since, of which nothing was withdrawn; empty where all was.
+        """
+        head = self.variants[0]
+        if not stands:
+            return self.without_text(head.exact)
+        if head.count > 1 or head.exact == _alone(stands).variants[0].exact:
+            return self
+        return self._with(head, replace(head, text=MASK))
+
+    def _with(self, before: Variant, after: Variant) -> Summary:
+        variants = (after if variant is before else variant for variant in self.variants)
+        return replace(self, variants=tuple(variants))
 
     def merged(self, other: Summary) -> Summary:
         """Bring another bundle's summary into this one."""
         known = {variant.exact for variant in self.variants}
         more = [variant for variant in other.variants if variant.exact not in known]
-        counts = {variant.exact: variant.count for variant in other.variants}
+        theirs = {variant.exact: variant for variant in other.variants}
         own = [
-            replace(variant, count=variant.count + counts.get(variant.exact, 0))
+            _together(variant, theirs[variant.exact]) if variant.exact in theirs else variant
             for variant in self.variants
         ]
         channels = dict(self.channels)
@@ -250,8 +268,8 @@ class Summary:
         return orjson.dumps(self, default=sorted)
 
     def has(self, exact: str) -> bool:
-        """Whether one of its texts is equal to the one so named."""
-        return any(variant.exact == exact for variant in self.variants)
+        """Whether one of the texts that it shows is equal to the one so named."""
+        return any(variant.exact == exact and variant.text != MASK for variant in self.variants)
 
 
 @lru_cache(maxsize=1024)
@@ -261,15 +279,18 @@ def _alone(doc: bytes) -> Summary:
 
 def _counted(variants: tuple[Variant, ...], copy: Copy, adds: Adds) -> tuple[Variant, ...]:
     """Count a copy under its text; a text over the limit is counted in the whole only."""
-    for place, variant in enumerate(variants):
-        if variant.exact == copy.exact:
-            more = replace(variant, count=variant.count + 1)
-            return (*variants[:place], more, *variants[place + 1 :])
-    if len(variants) >= VARIANT_LIMIT:
-        return variants
     shown = {kind: sorted(found)[:ADDS_LIMIT] for kind, found in adds.items()}
     new = Variant(exact=copy.exact, text=copy.text[:VARIANT_LENGTH], count=1, adds=shown)
-    return (*variants, new)
+    for place, variant in enumerate(variants):
+        if variant.exact == copy.exact:
+            return (*variants[:place], _together(variant, new), *variants[place + 1 :])
+    return variants if len(variants) >= VARIANT_LIMIT else (*variants, new)
+
+
+def _together(variant: Variant, same: Variant) -> Variant:
+    """Count one text once; one that was withdrawn is shown when somebody else says it too."""
+    shown = same if variant.text == MASK else variant
+    return replace(shown, count=variant.count + same.count)
 
 
 def _union(known: Adds, adds: Adds) -> Adds:
@@ -280,6 +301,16 @@ def _union(known: Adds, adds: Adds) -> Adds:
         kind: frozenset(sorted(known.get(kind, _NONE) | adds.get(kind, _NONE))[:ADDS_LIMIT])
         for kind in kinds
     }
+
+
+def _without(known: Adds, gone: Mapping[str, list[str]], variants: Sequence[Variant]) -> Adds:
+    """Leave out what a text added that none of the others does."""
+    rest = {
+        kind: found
+        - (set(gone.get(kind, ())) - {one for v in variants for one in v.adds.get(kind, ())})
+        for kind, found in known.items()
+    }
+    return {kind: found for kind, found in rest.items() if found}
 
 
 _NONE: Final[frozenset[str]] = frozenset()

@@ -1,0 +1,131 @@
+"""A store filled again from the log, on every backend: resolved work stays so, new work is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.plugins.queue_stores import NOW, Store, minutes, request
+from triage.log import NewRecord, Topic
+from triage.log.sqlite import SqliteLog
+from triage.pipeline import Received
+from triage.queue import OUTCOMES, Change, Entry, PutResult, Queue
+from triage.rebuild import rebuild
+from triage.ticket import Urgency
+
+TEAM = "openbare-ruimte"
+FIRE = "Grote brand bij het oude pakhuis aan de Havenkade in Borne, veel rook boven de wijk"
+#: More posts than a rebuild puts at once, of which none is judged.
+BETWEEN = 600
+DONE = NOW + minutes(10)
+
+Put = Callable[..., PutResult]
+
+
+class Scene:
+    """A store with its log, and an empty one that is filled from it."""
+
+    def __init__(self, path: Path, store: Store) -> None:
+        self._at = NOW
+        self.log = SqliteLog(path, partitions=1, now=lambda: self._at)
+        self.store, self.queue = store, store.open()
+        self.anew = Store(store.kind, store.url)
+
+    def take(self, *entries: Entry) -> None:
+        """Append posts to the log, each with many others after it, and put them."""
+        for entry in entries:
+            self._at = entry.received_at
+            said = [orjson.dumps(entry.post.to_mapping())]
+            said += [
+                orjson.dumps({**entry.post.to_mapping(), "id": "ander"}) for _ in range(BETWEEN)
+            ]
+            self.log.append(Topic.POSTS, [NewRecord(value=one) for one in said])
+            self.queue.put(self.store.org, [entry], now=self._at, request=request())
+
+    def resolve(self, post: str, at: datetime) -> None:
+        """Let a person close a ticket; the outcomes go to the log."""
+        ticket = self.store.id(post)
+        claimed = self.queue.claim(ticket, owner="an", seconds=600, now=at, request=request())
+        assert claimed.claim
+        token, done = claimed.claim.token, Change(outcome="ok")
+        self.queue.resolve(ticket, done, token=token, by="an", now=at, request=request())
+
+    def rebuilt(self, judge: Callable[[Received], Entry]) -> tuple[Queue, list[str]]:
+        """Fill the empty store; give it, and what stands open in it."""
+        for event in self.queue.events(self.store.org):
+            if event.data["type"] in OUTCOMES:
+                said = orjson.dumps(event.data).replace(
+                    self.store.org.encode(), self.anew.org.encode()
+                )
+                self.log.append(Topic.OUTCOMES, [NewRecord(value=said)])
+        queue = self.anew.open()
+
+        def judged(batch: Sequence[Received]) -> list[Entry]:
+            return [judge(received) for received in batch if received.post.id != "ander"]
+
+        rebuild(
+            self.log,
+            queue,
+            [self.anew.org],
+            judged,
+            clock=lambda: DONE + minutes(60),
+            retention_seconds=86_400,
+        )
+        told = [event.data for event in queue.events(self.anew.org)]
+        assert not [one for one in told if one["type"] == "resolved"]
+        return queue, [one.id for one in queue.list(self.anew.org, TEAM, now=DONE)]
+
+    def close(self) -> None:
+        self.log.close()
+        self.anew.close()
+
+
+@pytest.fixture
+def scene(store: Store, tmp_path: Path) -> Iterator[Scene]:
+    """Give a store with its log."""
+    scene = Scene(tmp_path / "log.db", store)
+    yield scene
+    scene.close()
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_copy_that_was_answered_opens_nothing(scene: Scene, later: bool) -> None:  # noqa: FBT001
+    """However urgent; one that came after the answer opens the bundle, as it did."""
+
+    def copy(store: Store, post: str, at: datetime) -> Entry:
+        urgency = Urgency.NORMAAL if post == "a" else Urgency.HOOG
+        return store.copy(post, FIRE, urgency=urgency, received_at=at)
+
+    scene.take(copy(scene.store, "a", NOW), copy(scene.store, "b", NOW + minutes(1)))
+    scene.resolve("a", DONE)
+    if later:
+        scene.take(copy(scene.store, "c", DONE + minutes(1)))
+    queue, standing = scene.rebuilt(
+        lambda received: copy(scene.anew, received.post.id, received.received_at)
+    )
+    assert standing == ([scene.anew.id("a")] if later else [])
+    assert queue.get(scene.anew.id("b"), now=DONE).within == scene.anew.id("a")
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_edit_that_was_seen_opens_nothing(scene: Scene, later: bool) -> None:  # noqa: FBT001
+    """Its text is there; one that came after the answer opens the ticket, as it did."""
+
+    def said(store: Store, text: str, at: datetime) -> Entry:
+        urgency = Urgency.NORMAAL if text == "een" else Urgency.HOOG
+        return store.entry("a", text, urgency=urgency, received_at=at)
+
+    scene.take(said(scene.store, "een", NOW), said(scene.store, "twee", NOW + minutes(1)))
+    scene.resolve("a", DONE)
+    if later:
+        scene.take(said(scene.store, "drie", DONE + minutes(1)))
+    queue, standing = scene.rebuilt(
+        lambda received: said(scene.anew, received.post.text, received.received_at)
+    )
+    assert standing == ([scene.anew.id("a")] if later else [])
+    ticket = queue.get(scene.anew.id("a"), now=DONE)
+    assert (ticket.post["text"], ticket.urgency) == ("drie" if later else "twee", Urgency.HOOG)
