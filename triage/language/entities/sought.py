@@ -12,6 +12,8 @@ from typing import Final
 
 from triage.language.entities.view import View
 
+#: With more rows of digits than this, looking at each costs more than looking everywhere.
+_MANY_ROWS: Final = 32
 _NOTHING: Final[tuple[re.Match[str], ...]] = ()
 
 
@@ -61,6 +63,9 @@ class AtDigits:
         return self._matches(view.lower, view)
 
     def _matches(self, text: str, view: View) -> Iterator[re.Match[str]]:
+        if len(view.rows) > _MANY_ROWS:
+            yield from self.pattern.finditer(text)
+            return
         match, before = self.pattern.match, self.before
         since = 0
         for row, _ in view.rows:
