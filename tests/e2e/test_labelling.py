@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,45 @@ def test_who_may_and_what_colleagues_do(desk: Desk) -> None:
     assert shown(page) in set(tickets[2:]) - {taken}
     lead = desk.person("Leo", "/labels", role=Role.TEAMLEIDER)
     expect(lead.get_by_role("row", name="Onderwerp")).to_contain_text("50%")
+
+
+def test_nobody_labels_what_nobody_read(desk: Desk) -> None:
+    """What changes or comes by itself waits a second; a double click and an old menu label nothing."""
+    filled(desk)
+    queue = desk.server.queue
+    page = desk.person("Leo", PAGE)
+    place(page, 1, 4)
+    page.locator("[data-step=label]").dblclick()
+    place(page, 2, 4)
+    expect(page.locator("#count")).to_have_text("1 gelabeld in deze zitting")
+    wait_until(lambda: len(outcomes(desk)) == 1)
+
+    at = now()
+    page.clock.set_fixed_time(at)
+    changed = shown(page)
+    queue.escalate(
+        changed, Change(urgency=Urgency.KRITIEK), token=None, by="Bert", now=now(), request="e"
+    )
+    expect(page.locator("#toasts")).to_contain_text("intussen gewijzigd")
+    expect(page.locator(".chip[data-urgency=kritiek]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("y")  # meant for what it was
+    page.keyboard.press("t")
+    queue.claim(changed, owner="Bert", seconds=300, now=now(), request="c")
+    expect(page.locator("#toasts")).to_contain_text("Een collega was je voor")
+    place(page, 2, 3)
+    following = shown(page)
+    topic = get(desk, following).topic
+    page.keyboard.type("burgerz")
+    page.keyboard.press("Enter")
+    expect(page.locator("#palette")).to_be_hidden()
+    page.keyboard.press("y")  # meant for what was taken
+    page.clock.set_fixed_time(at + timedelta(seconds=2))
+    page.keyboard.press("y")
+    place(page, 3, 3)
+    expect(page.locator("#count")).to_have_text("2 gelabeld in deze zitting")
+    wait_until(lambda: len(outcomes(desk)) == 3)
+    said = outcomes(desk)[-1]
+    assert (said["type"], said["ticket"], said["topic"]) == ("confirmed", following, topic)
 
 
 def test_narrow_enlarged_and_without_violations(desk: Desk) -> None:

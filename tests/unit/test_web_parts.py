@@ -118,9 +118,9 @@ def test_a_burst_reaches_a_listener_whole(tmp_path: Path) -> None:
     async def listen() -> bytes:
         with open_queue(f"sqlite:///{tmp_path / 'triage.db'}") as queue:
             hub = Hub(queue, ["leiden"], Pool(2))
+            hub._feeds["leiden"].current.set()
             stream = hub.stream("leiden", "")
             heard = await anext(stream)
-            hub._feeds["leiden"].current.set()
             waiting = asyncio.create_task(anext(stream))
             await asyncio.sleep(0)
             hub._feeds["leiden"].add([_event(number) for number in range(PAGE)])
@@ -177,6 +177,24 @@ def test_the_tail_outlives_any_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert b"event: ticket" in asyncio.run(listen())
     assert heard == ["1"]
+
+
+def test_who_comes_before_the_server_is_current_reads_anew(tmp_path: Path) -> None:
+    """What the server reads while it starts may be younger than the page of who came that early."""
+
+    async def listen() -> bytes:
+        with open_queue(f"sqlite:///{tmp_path / 'triage.db'}") as queue:
+            hub = Hub(queue, ["leiden"], Pool(2))
+            stream = hub.stream("leiden", "")
+            await anext(stream)
+            hub._feeds["leiden"].add([_event(1)])
+            hub._feeds["leiden"].current.set()
+            heard = await anext(stream)
+            hub.stop()
+            assert [frame async for frame in stream] == []
+            return heard
+
+    assert b"event: resync" in asyncio.run(listen())
 
 
 def _event(number: int) -> Any:

@@ -185,9 +185,12 @@ class Hub:
         self._listening[org] += 1
         self._joined[org].set()
         try:
+            # Who comes while the server still catches up may have read the store before that.
+            place = feed.count if feed.current.is_set() else None
             yield _HELLO
             await feed.current.wait()
-            place = feed.place(last_id) if last_id else feed.count
+            if last_id:
+                place = feed.place(last_id)
             while not self._stopped:
                 frames = None if place is None else feed.since(place)
                 if place is None or frames is None:

@@ -4,8 +4,9 @@ import { $, announce, settings, store, t, toast } from "./dom.js";
 import { bus } from "./net.js";
 
 const GATHER_MS = 1_500;
+const COMES = new Set(["created", "edited", "escalated", "corrected", "raised", "replied", "reopened", "reassigned"]);
 const title = document.title;
-const seen = new Set();
+const seen = new Set(); // critical, and known here
 let fresh = 0;
 let unseen = 0;
 let timer = null;
@@ -32,12 +33,15 @@ export function toggle() {
 }
 
 function hear(event) {
-  if (event.urgency !== "kritiek" || event.state !== "open" || event.by === settings.me) return;
-  if (!["created", "edited", "escalated", "corrected", "raised"].includes(event.type)) return;
-  if (settings.team && event.team !== settings.team) return;
-  if (seen.has(event.ticket)) return;
-  seen.add(event.ticket);
+  const here = !settings.team || event.team === settings.team;
+  if (event.urgency !== "kritiek" || event.state !== "open" || !here) {
+    seen.delete(event.ticket); // it may come back
+    return;
+  }
+  if (!COMES.has(event.type) || seen.has(event.ticket)) return;
   if (seen.size > 5_000) seen.clear();
+  seen.add(event.ticket);
+  if (event.by === settings.me || (event.type === "reassigned" && !settings.team)) return; // no news here
   fresh += 1;
   timer ??= setTimeout(tell, GATHER_MS);
 }

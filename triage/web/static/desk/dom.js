@@ -31,11 +31,15 @@ export function parsed(html) {
   return [...nodes.childNodes].map((node) => document.adoptNode(node));
 }
 
-// Says something to who cannot see the screen, without taking the focus.
+const toSay = [];
+
+// Says something to who cannot see the screen, without taking the focus; what comes at once is said
+// together.
 export function announce(text) {
-  const place = $("announce");
-  place.textContent = "";
-  setTimeout(() => { place.textContent = text; }, 50);
+  toSay.push(text);
+  if (toSay.length > 1) return;
+  $("announce").textContent = "";
+  setTimeout(() => { $("announce").textContent = toSay.splice(0).join(" · "); }, 50);
 }
 
 const TOAST_MS = 10_000;

@@ -2,7 +2,7 @@
 
 import { $, el, store, t, throttled, toast } from "./dom.js";
 
-export function filters(list, pane) {
+export function filters(list) {
   const form = $("filters");
   const changed = throttled(200, () => {
     address(form);
@@ -27,7 +27,6 @@ export function filters(list, pane) {
   saved(form, changed);
   count(form);
   if (form.dataset.open) open(true);
-  void pane;
 }
 
 function open(yes) {

@@ -129,7 +129,6 @@ export class List extends EventTarget {
     if (this.cursor.id) {
       const moved = found.at >= 0 ? found.at - this.cursor.at : 0;
       this.cursor.at = found.at >= 0 ? found.at : Math.min(this.cursor.at, this.total - 1);
-      if (found.at < 0) this.dispatchEvent(new CustomEvent("left", { detail: this.cursor.id }));
       if (moved && this.box.scrollTop > 0) this.box.scrollTop += moved * this.height;
     } else if (found.at >= 0 && stood >= 0 && this.box.scrollTop > 0) {
       this.box.scrollTop += (found.at - stood) * this.height;

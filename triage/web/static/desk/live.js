@@ -14,6 +14,8 @@ export function listen() {
     broken = null;
     reached(true);
   });
+  // Between this page and the stream something may have happened, which nothing will tell of.
+  source.addEventListener("open", () => bus.dispatchEvent(new Event("resync")), { once: true });
   source.addEventListener("ticket", (event) => {
     bus.dispatchEvent(new CustomEvent("ticket", { detail: JSON.parse(event.data) }));
   });
@@ -24,11 +26,9 @@ export function listen() {
   });
 }
 
-// The browser gave up: begin anew. What was missed is not known, so all is read again.
+// The browser gave up: begin anew.
 function again() {
-  if (source.readyState !== EventSource.CLOSED) return;
-  listen();
-  source.addEventListener("open", () => bus.dispatchEvent(new Event("resync")), { once: true });
+  if (source.readyState === EventSource.CLOSED) listen();
 }
 
 addEventListener("offline", () => reached(false));

@@ -86,7 +86,7 @@ function queue() {
   const list = new List($("list"));
   const { pane, actions, regroup } = reader(list);
   const bulk = new Bulk(list, actions);
-  filters(list, pane);
+  filters(list);
   keys({ list, pane, actions, bulk, regroup });
   const open = async (id) => {
     const hash = `#${id}`;

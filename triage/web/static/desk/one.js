@@ -9,6 +9,7 @@ const AHEAD = 4; // posts read ahead
 const HEADS = ["topic", "urgency", "intent"];
 const NAMES = { topic: settings.topics, urgency: settings.urgencies, intent: settings.intents };
 const OVER = new Set(["corrected", "confirmed", "resolved", "claimed", "deleted", "joined", "merged"]);
+const CALM_MS = 1_000; // a post that comes unasked is not labelled by a key meant for another
 const COUNT = `triage.labelled.${settings.me}`;
 
 class One {
@@ -18,10 +19,13 @@ class One {
     this.cards = new Map(); // by ticket: its card, asked for or there
     this.sending = new Map(); // by ticket: what was said of it and is under way
     this.last = null; // what can be taken back
+    this.drawn = ""; // the ticket on the screen, while what it shows holds
+    this.turn = 0; // how often a post was asked for
+    this.calm = 0; // until when nothing is labelled
     bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
     bus.addEventListener("resync", () => this.anew());
     $("card").addEventListener("click", (event) => this.clicked(event.target.closest("button")?.dataset ?? {}));
-    $("steps").addEventListener("click", (event) => this[event.target.closest("button")?.dataset.step]?.());
+    $("steps").addEventListener("click", (event) => this.stepped(event));
     this.count(0);
     if (this.posts.length) this.shown();
     else this.end();
@@ -32,30 +36,62 @@ class One {
   get id() { return this.posts[this.at]?.[0] ?? ""; }
 
   // Whether the post whose turn it is stands on the screen: keys come faster than posts.
-  get ready() { return this.id !== "" && this.post?.dataset.ticket === this.id; }
+  get ready() { return this.id !== "" && this.drawn === this.id; }
 
   // -- from one to the next -----------------------------------------------------------------------
 
-  async go(at) {
+  // `unasked`: it comes by itself, to who was reading something else.
+  async go(at, { unasked = false } = {}) {
     this.at = Math.max(0, Math.min(at, this.posts.length));
-    const wanted = this.id;
-    if (!wanted) {
+    this.drawn = "";
+    if (!this.id) {
       this.end();
       return;
     }
+    const nodes = await this.current();
+    if (nodes) this.draw(nodes, unasked);
+  }
+
+  // The post on the screen may have changed: what was chosen stays, unless it was of something else.
+  async check() {
+    if (this.post?.dataset.ticket !== this.id) {
+      this.go(this.at);
+      return;
+    }
+    this.cards.delete(this.id);
+    const nodes = await this.current();
+    if (!nodes) return;
+    const [before, after] = [this.post, nodes.find((node) => node.id === "post")];
+    this.drawn = this.id;
+    if (said(before) === said(after) && text(before) === text(after)) return;
+    toast(t(text(before) === text(after) ? "changed" : "edited"), { error: true });
+    this.draw(nodes, true);
+  }
+
+  // Gives the card of the post whose turn it is; null where there is none, or another is asked for
+  // meanwhile.
+  async current() {
+    this.turn += 1;
+    const { id, turn } = this;
     try {
-      const html = await this.card(wanted);
-      if (this.id !== wanted) return; // another was asked for meanwhile
-      $("card").replaceChildren(...parsed(html));
-      this.shown();
-      this.post.focus();
+      const html = await this.card(id);
+      return turn === this.turn ? parsed(html) : null;
     } catch (error) {
-      this.cards.delete(wanted);
-      if (error instanceof Refusal) this.drop(wanted); // a colleague was first
+      this.cards.delete(id);
+      if (error instanceof Refusal) this.drop(id); // a colleague was first
+      return null;
     }
   }
 
+  draw(nodes, unasked) {
+    $("card").replaceChildren(...nodes);
+    this.shown();
+    this.post.focus();
+    if (unasked) this.calm = Date.now() + CALM_MS;
+  }
+
   shown() {
+    this.drawn = this.id;
     $("end").hidden = true;
     $("card").hidden = false;
     this.enable(true);
@@ -72,8 +108,9 @@ class One {
   // What happened meanwhile is not known: what was read ahead may be of before.
   anew() {
     this.cards.clear();
-    if (this.ready) this.prepare();
-    else if (this.id) this.go(this.at);
+    if (!this.id) return;
+    this.prepare();
+    this.check();
   }
 
   place() { return t("one_place", { n: this.at + 1, of: this.posts.length }); }
@@ -96,6 +133,7 @@ class One {
   }
 
   end() {
+    this.turn += 1;
     $("card").hidden = true;
     $("end").hidden = false;
     this.enable(false);
@@ -115,10 +153,16 @@ class One {
     if (at < 0) return;
     this.posts.splice(at, 1);
     if (at < this.at) this.at -= 1;
-    else if (at === this.at) this.go(at);
+    else if (at === this.at) this.go(at, { unasked: true });
   }
 
   // -- what a person says -------------------------------------------------------------------------
+
+  stepped(event) {
+    const step = event.target.closest("button")?.dataset.step;
+    if (step === "label" && event.detail > 1) return; // a double click means one post
+    this[step]?.();
+  }
 
   clicked({ menu, topic, urgency, intent }) {
     if (menu) this[menu]();
@@ -127,9 +171,15 @@ class One {
     else if (intent) this.choose("intent", intent);
   }
 
-  topic() { if (this.ready) menus.topics(this.best(), (key) => this.choose("topic", key)); }
+  topic() { if (this.ready) menus.topics(this.best(), this.chooser("topic")); }
 
-  intent() { if (this.ready) menus.intents((key) => this.choose("intent", key)); }
+  intent() { if (this.ready) menus.intents(this.chooser("intent")); }
+
+  // A menu's choice is for the post that it was opened on.
+  chooser(head) {
+    const { id } = this;
+    return (key) => { if (id === this.id) this.choose(head, key); };
+  }
 
   best() { return [...this.post.querySelectorAll(".chip[data-topic]:has(kbd)")].map((chip) => chip.dataset.topic); }
 
@@ -162,7 +212,7 @@ class One {
   }
 
   label() {
-    if (!this.ready) return;
+    if (!this.ready || Date.now() < this.calm) return;
     const { id } = this;
     const chosen = this.chosen();
     const token = this.post.dataset.token ? { token: Number(this.post.dataset.token) } : {};
@@ -219,19 +269,24 @@ class One {
 
   // -- what others do -----------------------------------------------------------------------------
 
-  heard({ ticket, type, by }) {
-    if (by === settings.me) return;
-    this.cards.delete(ticket);
-    const shown = ticket === this.id;
+  heard({ ticket, type, by, bundle }) {
+    if (by === settings.me || type === "noted") return;
+    const touched = type === "joined" ? [ticket] : [ticket, bundle]; // one more copy says nothing new
+    for (const id of touched) this.cards.delete(id);
     if (OVER.has(type)) {
-      if (shown) toast(t("one_taken"));
+      if (ticket === this.id) toast(t("one_taken"));
       if (this.posts.findIndex(([one]) => one === ticket) >= this.at) this.drop(ticket);
-    } else if (shown && type === "edited") {
-      toast(t("edited"), { error: true });
-      this.go(this.at);
     }
+    if (!touched.includes(this.id)) return;
+    this.drawn = ""; // nobody labels what may not stand any more
+    this.check();
   }
 }
+
+// What a card says of its post.
+function said(post) { return JSON.stringify(HEADS.map((head) => post.dataset[head])); }
+
+function text(post) { return post.querySelector(".card__text").textContent; }
 
 // Gives what keys do, and what the list of commands names.
 export function labelling() {

@@ -3,9 +3,10 @@
 import { $, now, parsed, phone, settings, t, throttled, toast } from "./dom.js";
 import { tick } from "./live.js";
 import { act, address, bus, get, Refusal } from "./net.js";
+import { released } from "./press.js";
 
 const KEPT = 8; // panes read ahead
-const DRAFTS = "triage.drafts";
+const DRAFTS = `triage.drafts.${settings.me}`;
 const FIELDS = ["reply", "link", "outcome", "note"];
 
 export class Pane extends EventTarget {
@@ -15,6 +16,9 @@ export class Pane extends EventTarget {
     this.ahead = new Map();
     this.grown = throttled(1_000, () => this.again(true)); // a storm may be joining
     this.wanted = "";
+    this.asked = 0; // how often a ticket was asked for
+    this.drawn = 0; // which of those is shown
+    this.html = "";
     if (this.pane) this.ready();
     this.stay();
     bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
@@ -47,17 +51,23 @@ export class Pane extends EventTarget {
   // Returns when the ticket that was asked for last is there: keys come faster than tickets.
   settled() { return this.opening; }
 
-  async show(id, coming) {
+  // What comes `auto`, by itself, waits for who is pressing something, and is not shown for nothing.
+  async show(id, coming, auto = false) {
+    this.asked += 1;
+    const turn = this.asked;
     let html;
     try {
       html = await coming;
+      if (auto) await released();
     } catch (error) {
-      if (this.wanted !== id) return;
+      if (this.wanted !== id || turn < this.drawn) return;
       this.stay();
       if (error instanceof Refusal) toast(t("gone"), { error: true });
       return;
     }
-    if (this.wanted !== id) return;
+    if (this.wanted !== id || turn < this.drawn) return; // or a younger answer was faster
+    this.drawn = turn;
+    if (auto && this.id === id && html === this.html) return;
     this.swap(html);
   }
 
@@ -65,6 +75,7 @@ export class Pane extends EventTarget {
     const same = this.id && html.includes(`data-ticket="${this.id}"`);
     const held = same ? this.hold() : null;
     const before = { ...this.pane?.dataset };
+    this.html = html;
     this.box.replaceChildren(...parsed(html));
     if (!same) this.box.scrollTop = 0;
     this.ready();
@@ -94,22 +105,27 @@ export class Pane extends EventTarget {
       focus: this.box.contains(active) ? path(active) : "",
       range: [active?.selectionStart, active?.selectionEnd],
       values: FIELDS.map((name) => $(name)?.value),
-      open: [...this.box.querySelectorAll("details")].map((part) => part.open),
-      loaded: [...this.box.querySelectorAll(".loaded")].map((part) => [...part.childNodes]),
+      parts: new Map(this.parts().map((part) => [part.id, part])),
       top: this.box.scrollTop,
     };
   }
 
   restore(held) {
     FIELDS.forEach((name, index) => { if ($(name) && held.values[index] !== undefined) $(name).value = held.values[index]; });
-    const parts = [...this.box.querySelectorAll("details")];
-    if (parts.length === held.open.length) parts.forEach((part, index) => { part.open = held.open[index]; });
+    for (const part of this.parts()) {
+      const before = held.parts.get(part.id);
+      if (!before) continue;
+      part.open = before.open;
+      if (before.dataset.done) loaded(part).replaceChildren(...loaded(before).childNodes); // until it is read anew
+    }
     this.box.scrollTop = held.top;
     if (!held.focus) return;
     const active = this.box.querySelector(held.focus) ?? this.box;
     active.focus({ preventScroll: true });
     if (typeof held.range[0] === "number" && active.setSelectionRange && active.type !== "url") active.setSelectionRange(...held.range);
   }
+
+  parts() { return [...this.box.querySelectorAll("details[id]")]; }
 
   async fetch(id, auto = false) {
     return (await get(address(`/tickets/${id}/pane`), { auto })).text();
@@ -135,7 +151,7 @@ export class Pane extends EventTarget {
   async again(auto = false) {
     if (!this.id || this.wanted !== this.id) return;
     this.forget(this.id);
-    await this.show(this.id, this.fetch(this.id, auto));
+    await this.show(this.id, this.fetch(this.id, auto), auto);
   }
 
   heard(event) {
@@ -203,22 +219,29 @@ function save(all) {
   }
 }
 
-// A name for an element that the next rendering has too.
+// A name for an element that the next rendering has too; where there is none, its surroundings.
 function path(active) {
   if (active.id) return `#${CSS.escape(active.id)}`;
   if (active.name === "member") return `input[name=member][value="${CSS.escape(active.value)}"]`;
   for (const name of ["act", "menu", "urgency", "topic", "intent", "words"]) {
     if (active.dataset?.[name]) return `[data-${name}="${CSS.escape(active.dataset[name])}"]`;
   }
-  return "";
+  const part = active.closest("details[id]");
+  return part ? `#${CSS.escape(part.id)} > summary` : "#reader";
 }
+
+function loaded(part) { return part.querySelector(".loaded"); }
 
 async function load(part) {
   if (!part.open || !part.dataset?.load || part.dataset.done) return;
   part.dataset.done = "1";
   try {
-    part.querySelector(".loaded").replaceChildren(...parsed(await (await get(part.dataset.load)).text()));
+    const nodes = parsed(await (await get(part.dataset.load)).text());
+    const active = document.activeElement;
+    const focus = loaded(part).contains(active) ? path(active) : "";
+    loaded(part).replaceChildren(...nodes);
     part.dispatchEvent(new Event("loaded", { bubbles: true }));
+    if (focus) (part.querySelector(focus) ?? part.firstElementChild).focus({ preventScroll: true });
   } catch {
     delete part.dataset.done;
   }

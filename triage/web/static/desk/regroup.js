@@ -12,6 +12,7 @@ export class Regroup {
     this.list = list; // null on a ticket's own page
     this.actions = actions;
     this.of = "";
+    this.order = []; // what is asked to be put together, its lead first
     this.picked = new Set();
     pane.addEventListener("shown", () => this.shown());
     pane.box.addEventListener("loaded", () => this.tick());
@@ -49,10 +50,10 @@ export class Regroup {
       this.lead();
       return;
     }
-    this.picked.clear();
-    const id = this.pane.id;
+    const { id } = this.pane;
     const back = () => act(`/api/v1/tickets/${id}/merge`, { tickets: tickets.slice(0, 1), ...this.right(id) });
-    await this.actions.run(id, "split", { tickets, ...this.right(id) }, { said: t("split", { n: tickets.length }), back });
+    const done = await this.actions.run(id, "split", { tickets, ...this.right(id) }, { said: t("split", { n: tickets.length }), back });
+    if (done) for (const ticket of tickets) this.picked.delete(ticket);
   }
 
   // Nothing is chosen yet: go where that is done.
@@ -70,7 +71,7 @@ export class Regroup {
   // -- together -----------------------------------------------------------------------------------
 
   // The ticket that is read leads, else the first in the queue.
-  order() {
+  ordered() {
     const chosen = [...this.list.chosen];
     const at = (id) => { const place = this.list.place(id); return id === this.pane.id ? -1 : place < 0 ? Infinity : place; };
     return chosen.sort((a, b) => at(a) - at(b));
@@ -82,14 +83,15 @@ export class Regroup {
       toast(chosen > LIMIT ? t("merge_many", { n: LIMIT }) : t("merge_first"), { ms: 4_000 });
       return;
     }
-    const [lead] = this.order();
+    this.order = this.ordered(); // the queue may move while it is asked
+    const [lead] = this.order;
     $("merge-sum").textContent = t("merge_sum", { n: chosen });
     $("merge-lead").textContent = document.querySelector(`#row-${CSS.escape(lead)} .line__text`)?.textContent ?? lead;
     $("merge-dialog").showModal();
   }
 
   async merge() {
-    const [lead, ...tickets] = this.order();
+    const [lead, ...tickets] = this.order;
     const groups = await this.inside(tickets);
     const back = groups && (async () => {
       for (const group of groups) await act(`/api/v1/tickets/${lead}/split`, { tickets: group, ...this.right(lead) });
