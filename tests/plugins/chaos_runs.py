@@ -33,7 +33,7 @@ from tests.plugins.chaos import (
 from tests.plugins.programs import Program, run_triage, wait_until
 from tests.plugins.redis_server import RedisServer
 from triage.errors import Unavailable
-from triage.log import Log, Topic
+from triage.log import Log, scan_posts
 from triage.log.open import open_log
 from triage.queue import Queue
 from triage.queue.open import open_queue
@@ -201,7 +201,7 @@ class _Total:
     def __call__(self) -> int | None:
         if self._count is None and not self._feeder.is_alive():
             with contextlib.suppress(Unavailable):
-                self._count = sum(1 for _ in self._log.scan(Topic.POSTS))
+                self._count = sum(1 for _ in scan_posts(self._log))
         return self._count
 
 
