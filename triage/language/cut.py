@@ -12,15 +12,15 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Iterator
-from typing import Final
-
-import spacy
-from spacy.language import Language
+from typing import TYPE_CHECKING, Final
 
 from triage.language.data import lines
 from triage.language.fold import Part, fold
 from triage.language.shape import EMAIL, MENTION, URL, normalise
 from triage.reading import PSEUDONYM
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 #: A token with its start and end in the chunk, or in the text for a reader, in characters.
 Span = tuple[str, int, int]
@@ -75,13 +75,19 @@ _PLACES: Final = tuple(
 _SHORTEST: Final = 4
 
 
+def _dutch() -> Language:
+    import spacy  # noqa: PLC0415 - a second, which a server that reads nothing yet need not wait
+
+    return spacy.blank("nl")
+
+
 class Cutter:
     """Cuts chunks; holds spaCy's tokenizer and builds it anew before it has grown."""
 
     def __init__(self, *, words_a_build: int = WORDS_A_BUILD) -> None:
         self._limit = words_a_build
         self._seen = 0
-        self._nlp: Language = spacy.blank("nl")
+        self._nlp = _dutch()
         #: How often the tokenizer was built.
         self.builds = 1
 
@@ -158,7 +164,7 @@ class Cutter:
         if self._seen > self._limit:
             del self._nlp  # both at once would be a peak of memory
             gc.collect()  # it lives in reference cycles
-            self._nlp = spacy.blank("nl")
+            self._nlp = _dutch()
             self._seen = 1
             self.builds += 1
         return [(token.idx, token.idx + len(token)) for token in self._nlp.tokenizer(text)]
