@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.plugins.small_corpus import rows_of
 from triage.language import Reader
 from triage.language.entities import ENTITY_LIMIT
 from triage.language.reader import TOKEN_LIMIT
 from triage.post import SIZE_LIMIT, Post
+from triage.reading import Reading
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 #: Seconds of processor time for one post.
 BOUND = 0.1
+#: Where a machine is so slow that ordinary prose of that size takes longer: this many times that.
+TIMES_PROSE = 4
 
 
 def _random(alphabet: str, length: int) -> Callable[[], str]:
@@ -59,17 +63,30 @@ PATHOLOGICAL: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PATHOLOGICAL)
-def test_any_post_is_read_in_time(name: str) -> None:
-    """A post of 64 KiB is read by a fresh reader in under 100 ms, whatever is in it."""
-    post = Post(id="1", text=PATHOLOGICAL[name]()[:SIZE_LIMIT], created_at=NOW)
+def _timed(text: str) -> tuple[Reading, float]:
+    """Give what a fresh reader saw of a text, and the least time of three, in seconds."""
+    post = Post(id="1", text=text[:SIZE_LIMIT], created_at=NOW)
     best = float("inf")
     for _ in range(3):
         reader = Reader()
         start = time.process_time()
         (reading,) = reader.read([post])
         best = min(best, time.process_time() - start)
-    assert best < BOUND
+    return reading, best
+
+
+@pytest.fixture(scope="module")
+def bound() -> float:
+    """Give the most that reading may take here: machines differ by a factor of four."""
+    prose = " ".join(row["text"] for row in rows_of("A1"))
+    return max(BOUND, TIMES_PROSE * _timed(prose)[1])
+
+
+@pytest.mark.parametrize("name", PATHOLOGICAL)
+def test_any_post_is_read_in_time(name: str, bound: float) -> None:
+    """A post of 64 KiB is read by a fresh reader in under 100 ms, whatever is in it."""
+    reading, seconds = _timed(PATHOLOGICAL[name]())
+    assert seconds < bound
     assert len(reading.tokens) <= TOKEN_LIMIT
     assert len(reading.entities) <= ENTITY_LIMIT
 
