@@ -63,8 +63,8 @@ PATHOLOGICAL: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-def _timed(text: str) -> tuple[Reading, float]:
-    """Give what a fresh reader saw of a text, and the least time of three, in seconds."""
+def _timed(text: str, enough: float = 0) -> tuple[Reading, float]:
+    """Give what a fresh reader saw, and the least seconds of three times, or until ``enough``."""
     post = Post(id="1", text=text[:SIZE_LIMIT], created_at=NOW)
     best = float("inf")
     for _ in range(3):
@@ -72,6 +72,8 @@ def _timed(text: str) -> tuple[Reading, float]:
         start = time.process_time()
         (reading,) = reader.read([post])
         best = min(best, time.process_time() - start)
+        if best < enough:
+            break
     return reading, best
 
 
@@ -85,7 +87,7 @@ def bound() -> float:
 @pytest.mark.parametrize("name", PATHOLOGICAL)
 def test_any_post_is_read_in_time(name: str, bound: float) -> None:
     """A post of 64 KiB is read by a fresh reader in under 100 ms, whatever is in it."""
-    reading, seconds = _timed(PATHOLOGICAL[name]())
+    reading, seconds = _timed(PATHOLOGICAL[name](), bound)
     assert seconds < bound
     assert len(reading.tokens) <= TOKEN_LIMIT
     assert len(reading.entities) <= ENTITY_LIMIT
