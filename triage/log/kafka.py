@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from triage.closing import Closing
 from triage.errors import InvalidPost, Unavailable
@@ -33,7 +33,7 @@ from triage.log.kafka_client import (
     KafkaAdmin,
     KafkaSettings,
     name_of,
-    opened,
+    outside_group,
     unavailable,
 )
 from triage.log.kafka_lane import KafkaLane
@@ -208,7 +208,7 @@ class KafkaLog(Closing):
         if not ends:
             return
         with unavailable("scan"):
-            consumer = self._outside_group()
+            consumer = outside_group(self._settings)
             consumer.assign(list(ends))
             for tp in ends:
                 consumer.seek(tp, first[tp])
@@ -254,7 +254,7 @@ class KafkaLog(Closing):
     def _peek_at(self, missing: Mapping[TopicPartition, int]) -> None:
         try:
             if self._peeker is None:
-                self._peeker = self._outside_group(fetch_max_wait_ms=100)
+                self._peeker = outside_group(self._settings, fetch_max_wait_ms=100)
             self._peeker.assign(list(missing))
             for tp, start in missing.items():
                 self._peeker.seek(tp, start)
@@ -274,18 +274,6 @@ class KafkaLog(Closing):
         consumer, self._peeker = self._peeker, None
         if consumer is not None:
             close(consumer)
-
-    def _outside_group(self, **more: object) -> Client:
-        return opened(
-            KafkaConsumer,
-            self._settings.client(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-            **more,
-        )
 
 
 def _position(consumer: Client, tp: TopicPartition) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
@@ -183,6 +183,36 @@ def opened(kind: Callable[..., Client], config: Mapping[str, Any], **more: objec
                 client.close()
                 client._net.stop()  # noqa: SLF001 - no other way to its thread
         raise
+
+
+def outside_group(settings: KafkaSettings, **more: object) -> Client:
+    """Open a consumer that is in no group and never moves by itself."""
+    return opened(
+        KafkaConsumer,
+        settings.client(),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        allow_auto_create_topics=False,
+        metrics_enabled=False,
+        **more,
+    )
+
+
+class TopicIdentity:
+    """Notices a topic that was deleted and made anew: it keeps its name, and our positions."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._id: object = None
+
+    def changed(self, consumer: Client) -> bool:
+        """Say whether it is another topic than at the last look."""
+        current = consumer._cluster.topic_id(self._topic)  # noqa: SLF001 - the client tells nobody
+        if current is None or not current.int or current == self._id:
+            return False
+        before, self._id = self._id, current
+        return before is not None
 
 
 def named(partition: str) -> TopicPartition:

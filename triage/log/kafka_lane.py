@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from kafka import KafkaConsumer
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from triage.errors import Unavailable
@@ -20,9 +19,10 @@ from triage.log.kafka_client import (
     Client,
     KafkaAdmin,
     KafkaSettings,
+    TopicIdentity,
     name_of,
     named,
-    opened,
+    outside_group,
     unavailable,
 )
 from triage.log.kafka_reader import close, record_of
@@ -41,7 +41,7 @@ class KafkaLane:
         self._settings = settings
         self._admin = admin
         self._clock = clock
-        self._topic = settings.topic(Topic.URGENT)
+        self._identity = TopicIdentity(settings.topic(Topic.URGENT))
         self._consumer: Client = None
         self._dog = Watchdog(seconds=settings.watchdog_seconds)
         #: The numbers of our partitions of the posts.
@@ -49,7 +49,6 @@ class KafkaLane:
         self._count_due = 0.0
         self._fresh: set[str] = set()
         self._reading: dict[str, int] = {}
-        self._topic_id: object = None
         #: Partitions of a topic that was made anew under us.
         self._anew: set[str] = set()
 
@@ -76,7 +75,7 @@ class KafkaLane:
         with unavailable("seek"):
             resume, gap = self._admin.resume(tp, offset, anew=partition in self._anew)
             if self._consumer is None:
-                self._consumer = self._open()
+                self._consumer = outside_group(self._settings, fetch_max_wait_ms=250)
             self._reading[partition] = resume
             self._assign()
             self._consumer.seek(tp, resume)
@@ -96,19 +95,6 @@ class KafkaLane:
         """Let go of everything, for good."""
         self.leave()
         self._fresh.clear()
-
-    def _open(self) -> Client:
-        return opened(
-            KafkaConsumer,
-            self._settings.client(),
-            group_id=None,
-            enable_auto_commit=False,
-            # The reset policy is ours, in `seek`: the client must never move by itself.
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            fetch_max_wait_ms=250,
-            metrics_enabled=False,
-        )
 
     def _assign(self) -> None:
         self._consumer.assign([named(name) for name in self._reading])
@@ -154,7 +140,9 @@ class KafkaLane:
         consumer = self._consumer
         try:
             batches = consumer.poll(timeout_ms=0, max_records=limit)
-            self._notice_new_topic(consumer)
+            if self._identity.changed(consumer):
+                self._anew |= self._fresh | self._reading.keys()
+                self._hold(list(self._reading))
         except OffsetOutOfRangeError as error:
             self._hold([name_of(tp) for tp in error.args[0]])
             return []
@@ -175,16 +163,6 @@ class KafkaLane:
                 self._dog.moved(name, self._reading[name], now=self._clock())
                 records += [record_of(name, raw) for raw in batch]
         return records
-
-    def _notice_new_topic(self, consumer: Client) -> None:
-        """Look at the topic's id: one deleted and made anew keeps its name, and our positions."""
-        current = consumer._cluster.topic_id(self._topic)  # noqa: SLF001 - the client tells nobody
-        if current is None or not current.int or current == self._topic_id:
-            return
-        before, self._topic_id = self._topic_id, current
-        if before is not None:
-            self._anew |= self._fresh | self._reading.keys()
-            self._hold(list(self._reading))
 
     def _watch(self) -> None:
         """Open the consumer anew when a partition has records and gives none."""

@@ -30,6 +30,7 @@ from triage.log.kafka_client import (
     Client,
     KafkaAdmin,
     KafkaSettings,
+    TopicIdentity,
     name_of,
     named,
     opened,
@@ -87,6 +88,7 @@ class KafkaReader:
         self._admin = admin
         self._clock = clock
         self._topic = settings.topic(Topic.POSTS)
+        self._identity = TopicIdentity(self._topic)
         self._consumer: Client = None
         self._dog = Watchdog(seconds=settings.watchdog_seconds)
         self._polled_at = clock()
@@ -96,7 +98,6 @@ class KafkaReader:
         self._fresh: set[str] = set()
         self._reading: dict[str, int] = {}
         self._anew: set[str] = set()
-        self._topic_id: object = None
         self._uncommitted: dict[str, int] = {}
 
     def poll(self, *, timeout: float, limit: int) -> Polled:
@@ -295,12 +296,7 @@ class KafkaReader:
         return records
 
     def _notice_new_topic(self, consumer: Client) -> None:
-        """Look at the topic's id: one deleted and made anew keeps its name, and our positions."""
-        current = consumer._cluster.topic_id(self._topic)  # noqa: SLF001 - the client tells nobody
-        if current is None or not current.int or current == self._topic_id:
-            return
-        before, self._topic_id = self._topic_id, current
-        if before is not None:
+        if self._identity.changed(consumer):
             with self._lock:
                 self._anew |= self._fresh | self._reading.keys()
                 self._hold(consumer, [named(name) for name in list(self._reading)])
