@@ -7,6 +7,7 @@ another member. A ticket that a person took out of a bundle stays apart for good
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Final
 
@@ -37,6 +38,18 @@ CANDIDATES: Final = 4
 EQUAL: Final = 1000
 #: The most posts in a bundle; the next copy begins another one.
 MEMBER_LIMIT: Final = 5_000
+
+
+def likeliest(hits: Counter[str], shared: int) -> dict[str, int]:
+    """Choose the tickets worth a comparison: with an equal text, then the likeliest others.
+
+    ``hits`` counts the keys that each shares; ``shared`` is how many it must share at least.
+    """
+    return {
+        ticket: count
+        for place, (ticket, count) in enumerate(hits.most_common())
+        if count >= EQUAL or (place < CANDIDATES and count >= shared)
+    }
 
 
 def findable(stored: Stored) -> bool:

@@ -17,7 +17,6 @@ import orjson
 from triage.bundle import Comparison, length, read
 from triage.queue import Action, Bundling, Entry
 from triage.queue.bundling import (
-    CANDIDATES,
     EQUAL,
     admit,
     answered_copy,
@@ -25,6 +24,7 @@ from triage.queue.bundling import (
     first_text,
     joined,
     left,
+    likeliest,
     without_text,
 )
 from triage.queue.document import (
@@ -178,14 +178,7 @@ class _Planner:
             hits.update(tuple(self._leads.get(key, ())))
         for lead in self._leads.get(exact, ()):
             hits[lead] += EQUAL
-        if not hits:
-            return ()
-        ranked = hits.most_common()
-        return [
-            found
-            for place, (found, count) in enumerate(ranked)
-            if count >= EQUAL or (place < CANDIDATES and count >= bundling.signature.shared)
-        ]
+        return list(likeliest(hits, bundling.signature.shared)) if hits else ()
 
     def _join(self, draft: Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
         """Bring a copy into a bundle; give the bundle."""

@@ -14,7 +14,7 @@ import orjson
 
 from triage.queue import Action, Advance, Entry, Event
 from triage.queue.actions import refusal
-from triage.queue.bundling import CANDIDATES, EQUAL
+from triage.queue.bundling import EQUAL, likeliest
 from triage.queue.checks import unknown
 from triage.queue.document import (
     ANSWER_SECONDS,
@@ -116,12 +116,7 @@ def _alike(
     for ticket, signature in signatures.items():
         hits = Counter(found for key in signature.near for found in buckets.get(key, ()))
         hits.update(dict.fromkeys(buckets.get(signature.exact, ()), EQUAL))
-        ranked = enumerate(hits.most_common())
-        alike[ticket] = {
-            found: count
-            for place, (found, count) in ranked
-            if count >= EQUAL or (place < CANDIDATES and count >= signature.shared)
-        }
+        alike[ticket] = likeliest(hits, signature.shared)
     return alike
 
 
