@@ -19,8 +19,10 @@ def on_duty(profile: Profile, team: str, at: datetime) -> str:
     return found.key
 
 
-def due_of(ticket: Ticket, urgency: Urgency, service: Service) -> datetime:
-    """Give when a ticket is due at another urgency, counted from its receipt."""
+def due_of(ticket: Ticket, urgency: Urgency | None, service: Service) -> datetime | None:
+    """Give when a ticket is due at another urgency, counted from its receipt; None: as it was."""
+    if urgency is None or urgency is ticket.urgency:
+        return None
     profile = profile_of(service, ticket.org)
     try:
         post = Post.from_mapping(ticket.post, received_at=ticket.created_at)

@@ -43,15 +43,6 @@ _RECONNECT: Final = 2000
 #: Hears of an organisation's events.
 Listener = Callable[[str, Sequence[Event]], None]
 
-
-def _tell(listener: Listener, org: str, events: Sequence[Event]) -> None:
-    """Let one hear; when it fails, the others and all clients hear all the same."""
-    try:
-        listener(org, events)
-    except Exception as error:  # noqa: BLE001 - see above
-        _log.error("listener_failed", kind=type(error).__name__)
-
-
 _HELLO: Final = format_sse_event(comment="triage", retry=_RECONNECT)
 #: An event's own id, and its bytes. Cursors begin anew with the store, so they are no ids.
 _Frame = tuple[str, bytes]
@@ -111,6 +102,14 @@ class Feed:
 def _frame(event: Event) -> _Frame:
     name, data = str(event.data["id"]), orjson.dumps(event.data).decode()
     return name, format_sse_event(event="ticket", data_str=data, id=name)
+
+
+def _tell(listener: Listener, org: str, events: Sequence[Event]) -> None:
+    """Let one hear; when it fails, the others and all clients hear all the same."""
+    try:
+        listener(org, events)
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.error("listener_failed", kind=type(error).__name__)
 
 
 class Hub:

@@ -291,8 +291,7 @@ class _Bulk:
         if body.action == "resolve":
             return replace(change, outcome=body.outcome, reply=body.reply, link=body.link)
         urgency = Urgency(body.urgency) if body.urgency else None
-        changed = urgency if urgency is not stands.urgency else None
-        due_at = due_of(stands, changed, self.service) if changed else None
+        due_at = due_of(stands, urgency, self.service)
         return replace(change, topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at)
 
     def _holder(self, ticket: str) -> str | None:

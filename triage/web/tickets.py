@@ -206,8 +206,7 @@ async def correct(
     urgency = Urgency(body.urgency) if body.urgency else None
     due_at = None
     if urgency:
-        stands = await read_ticket(service, ticket)
-        due_at = due_of(stands, urgency, service) if urgency is not stands.urgency else None
+        due_at = due_of(await read_ticket(service, ticket), urgency, service)
     change = Change(
         topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at, note=body.note
     )

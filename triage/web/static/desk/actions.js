@@ -217,8 +217,7 @@ export class Actions {
 
   refused(error) {
     if (!(error instanceof Refusal)) throw error;
-    if (error.holder) toast(t("conflict", { who: error.holder }), { error: true });
-    else toast(t("failed", { why: error.message }), { error: true });
+    toast(error.told(), { error: true });
   }
 
   right() {

@@ -1,7 +1,7 @@
 // The way to the server. What a person did is sent until it is answered: with the same key each
 // time, so that it happens once however often its answer got lost; also after a reload.
 
-import { settings } from "./dom.js";
+import { settings, t } from "./dom.js";
 
 export const bus = new EventTarget();
 
@@ -22,6 +22,8 @@ export class Refusal extends Error {
     this.code = problem.code ?? "";
     this.holder = problem.holder?.owner ?? "";
   }
+
+  told() { return this.holder ? t("conflict", { who: this.holder }) : t("failed", { why: this.message }); }
 }
 
 export function address(path) {

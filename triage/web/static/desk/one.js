@@ -256,8 +256,7 @@ class One {
   refused(id, error) {
     if (!(error instanceof Refusal)) throw error;
     this.count(-1);
-    const why = error.holder ? t("conflict", { who: error.holder }) : t("failed", { why: error.message });
-    toast(why, { error: true, action: { label: t("one_show"), run: () => this.show(id) } });
+    toast(error.told(), { error: true, action: { label: t("one_show"), run: () => this.show(id) } });
     return false;
   }
 
