@@ -65,9 +65,9 @@ class Follower:
         if mark == self._seen:
             return
         try:
-            version = self._registry.current()
-            if version != self._pipeline.model:
-                self._pipeline.use(Classifier.load(self._registry.path(version)))
+            newer = _newer(self._registry, self._pipeline)
+            if newer is not None:
+                self._pipeline.use(newer)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
             _log.error("model_reload_failed", reason=type(error).__name__)
             self._due = now + RETRY_SECONDS
@@ -137,13 +137,12 @@ class LiveModels:
 
     def _follow_current(self) -> bool:
         try:
-            version = self._registry.current()
-            if version == self._pipeline.model:
-                return True
-            classifier = Classifier.load(self._registry.path(version))
+            classifier = _newer(self._registry, self._pipeline)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
             self._failed(error)
             return False
+        if classifier is None:
+            return True
         before = self._pipeline.model
         self._pipeline.use(classifier)
         self._drift = self._drift_of(classifier)
@@ -202,6 +201,12 @@ class LiveModels:
             _log.error("drift_failed", error=type(error).__name__)
         if self._shadow is not None:
             self._shadow.see(pairs, day)
+
+
+def _newer(registry: Registry, pipeline: Pipeline) -> Classifier | None:
+    """Load the version that is named; None where it judges already."""
+    version = registry.current()
+    return None if version == pipeline.model else Classifier.load(registry.path(version))
 
 
 def training_of(folder: Path) -> dict[str, Any]:
