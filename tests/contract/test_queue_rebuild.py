@@ -93,7 +93,10 @@ def scene(store: Store, tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_copy_that_was_answered_opens_nothing(scene: Scene, later: bool) -> None:  # noqa: FBT001
+def test_a_copy_that_was_answered_opens_nothing(
+    scene: Scene,
+    later: bool,  # noqa: FBT001 - one of the two cases
+) -> None:
     """However urgent; one that came after the answer opens the bundle, as it did."""
 
     def copy(store: Store, post: str, at: datetime) -> Entry:
@@ -112,7 +115,10 @@ def test_a_copy_that_was_answered_opens_nothing(scene: Scene, later: bool) -> No
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_an_edit_that_was_seen_opens_nothing(scene: Scene, later: bool) -> None:  # noqa: FBT001
+def test_an_edit_that_was_seen_opens_nothing(
+    scene: Scene,
+    later: bool,  # noqa: FBT001 - one of the two cases
+) -> None:
     """Its text is there; one that came after the answer opens the ticket, as it did."""
 
     def said(store: Store, text: str, at: datetime) -> Entry:

@@ -45,7 +45,7 @@ class WatchedQueue(RedisQueue):
                 self.members_read += len(reply[1])
             return reply
 
-        self._redis.run = watched  # type: ignore[method-assign]
+        self._redis.run = watched  # type: ignore[method-assign] # counts what the real one gives
 
 
 @pytest.fixture
