@@ -124,7 +124,15 @@ def test_the_record_is_read_in_order_and_whole(store: Access) -> None:
     assert abs(read[7].at - written[7].at) < timedelta(milliseconds=1)
     assert len({one.id for one in read}) == len(read)
     assert store.audit("junk'", limit=1) == store.audit(limit=1)
-    assert len(list(between(read, written[10].at, written[20].at))) <= 11
+
+
+def test_a_stretch_of_the_record_begins_with_its_start_and_ends_before_its_end() -> None:
+    """From a time on, up to a time, or without either."""
+    start = now()
+    written = [entry(number, at=start + timedelta(seconds=number)) for number in range(5)]
+    assert list(between(written, written[1].at, written[3].at)) == written[1:3]
+    assert list(between(written, None, written[3].at)) == written[:3]
+    assert list(between(written, written[1].at, None)) == written[1:]
 
 
 def test_young_entries_stay_and_old_ones_go(store: Access, url: str) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.brokers import KafkaBroker
-from tests.plugins.chaos import Feeder, records, verdict
+from tests.plugins.chaos import verdict
+from tests.plugins.load import Feeder, Load
 from tests.plugins.programs import Program, wait_until
 from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene
 
-POSTS = 20_000
+#: Records a second.
 RATE = 600.0
 #: The longest that a partition may stand still when a worker comes or leaves in order, in seconds.
 LONGEST = 12.0
@@ -62,7 +63,8 @@ def test_a_worker_joins_and_another_leaves(
     broker.start()
     redis.start()
     scene = Scene(tmp_path, broker=broker, redis=redis)
-    feeder = Feeder(scene.log, records(POSTS), rate=RATE)
+    load = Load()
+    feeder = Feeder(scene.log, load, rate=RATE)
     try:
         first, second = scene.worker("first").start(), scene.worker("second").start()
         feeder.start()
@@ -74,13 +76,12 @@ def test_a_worker_joins_and_another_leaves(
         assert second.stop(10) == 0, second.said()
         went_on = scene.taken()
         gaps.during(lambda: scene.taken() > went_on + 3 * RATE, seconds=30, worker=third)
-        assert feeder.is_alive(), "the load ended before the workers came and went"
         figures += [_pauses(worker) for worker in (first, third)]
+        load.enough = True
         feeder.join()
-        total = POSTS + len(range(0, POSTS, 50)) + len(range(0, POSTS, 997))
-        wait_until(lambda: scene.taken() == total, seconds=60, why=first.said)
+        wait_until(lambda: scene.taken() == load.records, seconds=60, why=first.said)
         wait_until(lambda: not scene.queue.unpublished(scene.org, limit=1), why=first.said)
-        found = verdict(scene.log, scene.queue, scene.org, scene.profile.teams, count=POSTS)
+        found = verdict(scene.log, scene.queue, scene.org, scene.profile.teams, count=load.posts)
     finally:
         feeder.end()
         scene.close()

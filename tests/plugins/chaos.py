@@ -15,101 +15,19 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from tests.plugins.load import BROKEN_EVERY, broken_line, post_id
 from triage.errors import Unavailable
-from triage.log import Log, NewRecord, Topic
+from triage.log import Log, Topic
 from triage.queue import Queue
 
-_SAMPLE: Final = Path(__file__).resolve().parents[2] / "triage" / "demo.jsonl"
-#: One record in so many is no post at all.
-BROKEN_EVERY: Final = 997
-#: One post in so many is sent twice.
-TWICE_EVERY: Final = 50
 #: Nothing moves for so long: the run has failed, in seconds.
 STALL_SECONDS: Final = 90.0
 #: What a power cut takes of an append-only file that is synced every second.
 CUT_SECONDS: Final = 1.0
-_BATCH: Final = 500
 _PAGE: Final = 100
-
-
-# -- what is sent --------------------------------------------------------------------------------
-
-
-def post_id(number: int) -> str:
-    """Name a post."""
-    return f"chaos-{number}"
-
-
-def post_lines(count: int) -> Iterator[bytes]:
-    """Give posts as JSON, no text twice, from some thousands of authors and from nobody."""
-    texts = [json.loads(line)["text"] for line in _SAMPLE.read_text().splitlines()]
-    for number in range(count):
-        post: dict[str, Any] = {
-            "id": post_id(number),
-            "text": f"{texts[number % len(texts)]} (kenmerk {number})",
-            "channel": ("x", "email", "webformulier", "whatsapp")[number % 4],
-        }
-        if number % 7:
-            post["author"] = {"id": f"a-{number * 7919 % 4001}", "followers": number % 900}
-        yield json.dumps(post).encode()
-
-
-def broken_line(number: int) -> bytes:
-    """Give bytes that are no post."""
-    return b'{"id": "%s", "text": ' % post_id(number).encode()
-
-
-def records(count: int) -> Iterator[NewRecord]:
-    """Give the posts as a foreign producer sends them: some twice, and in between what is none."""
-    for number, line in enumerate(post_lines(count)):
-        key = b"%d" % (number * 7919 % 4001) if number % 7 else None
-        yield NewRecord(value=line, key=key)
-        if number % TWICE_EVERY == 0:
-            yield NewRecord(value=line, key=key)
-        if number % BROKEN_EVERY == 0:
-            yield NewRecord(value=broken_line(number))
-
-
-class Feeder(threading.Thread):
-    """Appends records in the background, whatever happens to the broker."""
-
-    def __init__(self, log: Log, given: Iterable[NewRecord], *, rate: float = 1e9) -> None:
-        """``rate``: records a second, at most."""
-        super().__init__(name="feeder", daemon=True)
-        self._log = log
-        self._given = iter(given)
-        self._rate = rate
-        self._ended = threading.Event()
-        self.sent = 0
-        self.retries = 0
-
-    def run(self) -> None:
-        """Append until all is sent."""
-        started = time.monotonic()
-        while batch := list(islice(self._given, _BATCH)):
-            while not self._appended(batch):
-                self.retries += 1
-                if self._ended.wait(0.2):
-                    return
-            self.sent += len(batch)
-            if self._ended.wait(max(0.0, started + self.sent / self._rate - time.monotonic())):
-                return
-
-    def end(self) -> None:
-        """Send no more."""
-        self._ended.set()
-        self.join()
-
-    def _appended(self, batch: Sequence[NewRecord]) -> bool:
-        try:
-            self._log.append(Topic.POSTS, batch)
-        except Unavailable:
-            return False
-        return True
 
 
 # -- how far it is -------------------------------------------------------------------------------

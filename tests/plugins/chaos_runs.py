@@ -19,17 +19,8 @@ import psutil
 
 from tests.plugins.api_server import embedded_token
 from tests.plugins.brokers import KafkaBroker
-from tests.plugins.chaos import (
-    Feeder,
-    PowerCut,
-    Progress,
-    Report,
-    drive,
-    post_lines,
-    records,
-    spread,
-    verdict,
-)
+from tests.plugins.chaos import PowerCut, Progress, Report, drive, spread, verdict
+from tests.plugins.load import Feeder, post_lines, records
 from tests.plugins.programs import Program, run_triage, wait_until
 from tests.plugins.redis_server import RedisServer
 from triage.errors import Unavailable
