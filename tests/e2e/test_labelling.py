@@ -230,6 +230,38 @@ def test_nobody_labels_what_nobody_read(desk: Desk) -> None:
     assert (said["type"], said["ticket"], said["topic"]) == ("confirmed", following, topic)
 
 
+def test_no_press_is_lost_under_a_look(desk: Desk) -> None:
+    """While the page looks whether a post is still the same, a press waits; then it counts."""
+    filled(desk)
+    page = desk.person("Leo", PAGE)
+    place(page, 1, 4)
+    first = shown(page)
+    card = f"**{PAGE}/{first}*"
+    held: list[Any] = []
+    holding = True
+
+    def hold_card(route: Any) -> None:
+        if holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(card, hold_card)
+    with page.expect_request(card):
+        desk.server.queue.reassign(
+            first, Change(team="burgerzaken"), token=None, by="Bert", now=now(), request="r"
+        )
+    page.keyboard.press("y")
+    page.wait_for_timeout(100)
+    assert "confirmed" not in [act["type"] for act in outcomes(desk)]
+    holding = False
+    for route in held:
+        route.continue_()
+    place(page, 2, 4)
+    wait_until(lambda: [act["type"] for act in outcomes(desk)][-1:] == ["confirmed"])
+    assert outcomes(desk)[-1]["ticket"] == first
+
+
 def test_narrow_enlarged_and_without_violations(desk: Desk) -> None:
     """Both pages hold at 320 pixels and at 200%, and axe finds nothing, light and dark."""
     filled(desk)

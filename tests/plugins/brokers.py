@@ -7,6 +7,7 @@ repository; ``TRIAGE_KAFKA_HOME`` names another folder that has them in ``libs``
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -46,9 +47,13 @@ def kafka_jars() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home_dir = cache / "triage" / f"kafka-{kafka_version()}"
     libs = home_dir / "libs"
-    if not (home_dir / "complete").exists():
-        _fetch(libs)
-        (home_dir / "complete").touch()
+    home_dir.mkdir(parents=True, exist_ok=True)
+    # Tests run in several processes; the first one fetches, the others wait for it.
+    with (home_dir / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home_dir / "complete").exists():
+            _fetch(libs)
+            (home_dir / "complete").touch()
     return libs
 
 

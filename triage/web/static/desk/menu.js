@@ -14,7 +14,7 @@ export function palette() {
     const option = event.target.closest("[role=option]");
     if (option) run(Number(option.dataset.at));
   });
-  $("palette").addEventListener("close", () => before?.isConnected && before.focus());
+  $("palette").addEventListener("close", leave);
   $("palette").addEventListener("click", (event) => { if (event.target === $("palette")) $("palette").close(); });
 }
 
@@ -74,7 +74,16 @@ function run(index) {
   const item = shown[index];
   if (!item) return;
   $("palette").close();
+  leave(); // at once: the next key may come before the event
   item.run();
+}
+
+// The focus goes back to where it was; where that is gone, to what is read, so that keys are heard.
+function leave() {
+  const now = document.activeElement;
+  if (now !== document.body && !$("palette").contains(now)) return;
+  const home = before?.isConnected ? before : ["post", "reader", "inhoud"].map($).find((one) => one?.checkVisibility());
+  home?.focus();
 }
 
 // -- menus of labels ------------------------------------------------------------------------------

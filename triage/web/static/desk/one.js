@@ -22,6 +22,7 @@ class One {
     this.drawn = ""; // the ticket on the screen, while what it shows holds
     this.turn = 0; // how often a post was asked for
     this.calm = 0; // until when nothing is labelled
+    this.asked = false; // whether a label waits for the look whether the post is still the same
     bus.addEventListener("ticket", ({ detail }) => this.heard(detail));
     bus.addEventListener("resync", () => this.anew());
     $("card").addEventListener("click", (event) => this.clicked(event.target.closest("button")?.dataset ?? {}));
@@ -44,6 +45,7 @@ class One {
   async go(at, { unasked = false } = {}) {
     this.at = Math.max(0, Math.min(at, this.posts.length));
     this.drawn = "";
+    this.asked = false;
     if (!this.id) {
       this.end();
       return;
@@ -62,8 +64,13 @@ class One {
     const nodes = await this.current();
     if (!nodes) return;
     const [before, after] = [this.post, nodes.find((node) => node.id === "post")];
+    const { asked } = this;
+    this.asked = false;
     this.drawn = this.id;
-    if (said(before) === said(after) && text(before) === text(after)) return;
+    if (said(before) === said(after) && text(before) === text(after)) {
+      if (asked) this.label();
+      return;
+    }
     toast(t(text(before) === text(after) ? "changed" : "edited"), { error: true });
     this.draw(nodes, true);
   }
@@ -212,7 +219,9 @@ class One {
   }
 
   label() {
-    if (!this.ready || Date.now() < this.calm) return;
+    if (Date.now() < this.calm) return;
+    this.asked = !this.ready && this.post?.dataset.ticket === this.id;
+    if (!this.ready) return;
     const { id } = this;
     const chosen = this.chosen();
     const token = this.post.dataset.token ? { token: Number(this.post.dataset.token) } : {};
