@@ -1,8 +1,10 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# `make demo RATE=50` for more posts a second, `PORT=8081` for another port.
+# `make demo RATE=50` for more posts a second, `PORT=8081` for another port; `make test WORKERS=1`
+# for tests one after the other (they mostly wait: two at a time take little more than half).
 RATE ?= 5
 PORT ?= 8080
 PYTEST ?=
+WORKERS ?= 2
 
 .PHONY: demo test lint bench model lock clean
 
@@ -11,7 +13,7 @@ demo: .venv/run.stamp
 
 test: .venv/dev.stamp
 	@tools/services
-	@.venv/bin/python -m pytest $(PYTEST)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .
