@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from math import log
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from triage.language.data import ranked
+from triage.memo import Memo
+
+Row = NDArray[np.float64]
 
 DEFAULT: Final = "nl"
 FRISIAN: Final = "fy"
@@ -63,7 +69,8 @@ _FLAT: Final = 20
 #: How probable a word outside the list is.
 _UNKNOWN: Final = 0.3
 _GRAM: Final = 3
-_ENDS: Final = "^$"
+#: How many letters of a word tell how it is spelt.
+_SPELT: Final = 20
 _LEAST: Final = log(1e-7)
 
 
@@ -159,7 +166,7 @@ def _latin(words: Sequence[str], foreign: frozenset[str]) -> str:
     if foreign:
         votes = Counter(lang for word in foreign for lang in _LANGS_OF[word])
         languages = (DEFAULT, *(lang for lang, _ in votes.most_common(_CANDIDATES)))
-    scores = {lang: _score(lang, words) for lang in languages}
+    scores = _scores(languages, words)
     best = max(languages, key=lambda lang: scores[lang])
     if best == DEFAULT:
         return DEFAULT
@@ -179,14 +186,36 @@ def _latin(words: Sequence[str], foreign: frozenset[str]) -> str:
 def _best(languages: Sequence[str], words: Sequence[str]) -> str:
     if not words:
         return languages[0]
-    scores = {lang: _score(lang, words) for lang in languages}
+    scores = _scores(languages, words)
     scores[languages[0]] += _MARGIN  # the language of most people here who write so
     return max(languages, key=lambda lang: scores[lang])
 
 
-def _score(lang: str, words: Sequence[str]) -> float:
-    known = _WORDS[lang]
-    return sum(known[word] if word in known else _spelt(lang, word) for word in words)
+def _scores(languages: Sequence[str], words: Sequence[str]) -> dict[str, float]:
+    """Give how probable the words are in each language: the sum of their log probabilities."""
+    summed = np.add.reduce([_ROWS[word] for word in words])
+    return {lang: float(summed[_PLACES[lang]]) for lang in languages}
+
+
+def _row(word: str) -> Row:
+    """Give the log probability of a word in every language: by its list, or else by its letters."""
+    marked = f"^^{word[:_SPELT]}$"
+    letters = [_LETTERS_ROWS[marked[at : at + _GRAM]] for at in range(len(marked) - _GRAM + 1)]
+    row: Row = np.add.reduce(letters) + log(_UNKNOWN)
+    for place, lang in enumerate(LANGUAGES):
+        if (found := _WORDS[lang].get(word)) is not None:
+            row[place] = found
+    return row
+
+
+def _letters_row(letters: str) -> Row:
+    """Give the log probability in every language of the last of three letters after the others."""
+    return np.array([_after(*_grams(lang), letters) for lang in LANGUAGES])
+
+
+def _after(known: Mapping[str, float], other: Mapping[str, float], letters: str) -> float:
+    found = known.get(letters)
+    return other.get(letters[:2], _UNSEEN) if found is None else found
 
 
 @cache
@@ -216,15 +245,7 @@ _LETTERS: Final = 30
 #: The log probability of a letter after two that the word list does not have.
 _UNSEEN: Final = -log(_LETTERS)
 
-
-@lru_cache(maxsize=100_000)
-def _spelt(lang: str, word: str) -> float:
-    """Give the log probability of a word that is not in the list of a language, by its letters."""
-    known, other = _grams(lang)
-    marked = f"^^{word[:20]}$"
-    total = log(_UNKNOWN)
-    for at in range(len(marked) - 2):
-        letters = marked[at : at + 3]
-        found = known.get(letters)
-        total += other.get(letters[:2], _UNSEEN) if found is None else found
-    return total
+#: Rows of log probabilities, one number a language: of words and of three letters in a row.
+_ROWS: Final = Memo(_row, limit=20_000)
+_LETTERS_ROWS: Final = Memo(_letters_row, limit=20_000)
+_PLACES: Final = {lang: place for place, lang in enumerate(LANGUAGES)}
