@@ -20,7 +20,7 @@ import orjson
 from triage.log import Log, Record, Topic, scan_posts
 from triage.log.dead_letter import origin_of
 from triage.pipeline import Received, decode
-from triage.queue import Entry, Queue, advances_to
+from triage.queue import Action, Entry, Queue, advances_to
 from triage.ticket import org_of
 
 _T = TypeVar("_T")
@@ -127,7 +127,12 @@ def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
 
 
 def _decided(entry: Entry, acts: Sequence[Mapping[str, Any]]) -> Entry:
-    """Tell the store what a person saw of a post: what was resolved may stand there before it."""
+    """Tell the store what a person saw of a post: what was resolved may stand there before it.
+
+    What a mute took stands by itself, as it did: no copy of somebody else may join it.
+    """
+    if any(act["type"] == Action.RESOLVED and act.get("mute") for act in acts):
+        entry = replace(entry, bundling=None, reply=None)
     if not acts or acts[-1]["state"] != "resolved":
         return entry
     if entry.received_at > datetime.fromisoformat(acts[-1]["at"]):
