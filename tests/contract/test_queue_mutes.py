@@ -28,8 +28,8 @@ def later(number: float) -> datetime:
 
 def mute(queue: Queue, ticket: str, *, at: datetime = NOW, **more: Any) -> Mute:
     """Mute the author of a ticket for a day."""
-    more = {"until": at + DAY, "reason": "spam", "by": "sam", "request": request()} | more
-    return queue.mute(ticket, now=at, **more)
+    given: dict[str, Any] = {"until": at + DAY, "reason": "spam", "by": "sam", "request": request()}
+    return queue.mute(ticket, now=at, **(given | more))
 
 
 def resolve(queue: Queue, ticket: str, outcome: str, *, at: datetime) -> None:

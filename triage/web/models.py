@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from triage.profiles import INTENTS
 from triage.queue import Depth
+from triage.queue.mute import MUTED_OUTCOME
 from triage.ticket import State, Ticket, Urgency
 from triage.web.problems import OWN
 
@@ -106,6 +107,15 @@ TicketKeys = Annotated[
 ]
 
 
+def _not_of_mutes(outcome: str) -> str:
+    if outcome == MUTED_OUTCOME:
+        raise PydanticCustomError(f"{OWN}muted", "dat is de uitkomst van een demping")
+    return outcome
+
+
+Outcome = Annotated[str, words(100), AfterValidator(_not_of_mutes)]
+
+
 class RequestIn(BaseModel):
     """What is asked: unknown fields are refused."""
 
@@ -143,9 +153,7 @@ class ResolveRequest(RequestIn):
     owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
-        str,
-        words(100),
-        Field(description="Hoe het is afgehandeld.", examples=["beantwoord"]),
+        Outcome, Field(description="Hoe het is afgehandeld.", examples=["beantwoord"])
     ]
     note: Note | None = None
     reply: Reply | None = None
