@@ -339,7 +339,8 @@ class _Planner:
         self._note(draft, action, entry)
         if mute is not None:
             draft.taken = mute.id
-            draft.events.append(taken_event(draft.now, mute, self._now))
+            if entry.decided is None:
+                draft.events.append(taken_event(draft.now, mute, self._now))
             self._plan.muted += 1
         elif action is Action.CREATED:
             draft.find_by(entry.bundling)
