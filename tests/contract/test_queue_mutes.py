@@ -218,6 +218,25 @@ def test_an_edited_copy_of_a_muted_author_leaves_its_bundle(
     assert queue.taken_by(by.id) == [store.id("van-jan")]
 
 
+def test_an_edit_inside_a_closed_ticket_opens_nothing(store: Store, queue: Queue, put: Put) -> None:
+    """A copy or a reply that a muted author edits does not open the ticket that it stands in."""
+    text = "De lantaarnpaal bij de school brandt al een week niet meer"
+    low: dict[str, Any] = {"urgency": Urgency.LAAG}
+    put(store.copy("van-piet", text, author=OTHER, **low), store.copy("van-jan", text, **low))
+    put(store.entry("jan"), store.entry("re", "En nu?", in_reply_to="jan"))
+    assert queue.get(store.id("re"), now=NOW).within == store.id("jan")
+    for post in ("van-piet", "jan"):
+        resolve(queue, store.id(post), "beantwoord", at=NOW)
+    by = mute(queue, store.id("jan"))
+    put(
+        store.copy("van-jan", f"{text}!", received_at=later(1)),
+        store.entry("re", "En nu dan?", in_reply_to="jan", received_at=later(1)),
+        at=later(1),
+    )
+    assert open_ids(store, queue) == []
+    assert set(queue.taken_by(by.id)) == {store.id("van-jan"), store.id("re")}
+
+
 def test_a_muted_reply_opens_no_thread(store: Store, queue: Queue, put: Put, muted: Mute) -> None:
     """A reply of a muted author does not join or open what it answers; one of others does."""
     before = queue.get(store.id("eerst"), now=later(1))
