@@ -66,6 +66,11 @@ def test_a_mute_takes_what_comes_and_gives_it_back(server: ApiServer, client: ht
     others = server.fill(2, prefix="ander")
     assert [state(client, ticket) for ticket in taken] == ["resolved"] * 3
     assert [state(client, ticket) for ticket in (first, *urgent, *others)] == ["open"] * 4
+    team = next(iter(server.profile.teams))
+    waiting = client.get(f"/api/v1/queues/{team}/tickets").json()["tickets"]
+    signs = {one["id"]: one["muted_until"] for one in waiting}
+    assert signs == {**dict.fromkeys((first, *urgent), said["until"]), **dict.fromkeys(others)}
+    assert client.get(f"/api/v1/tickets/{urgent[0]}").json()["muted_until"] == said["until"]
     (listed,) = client.get("/api/v1/mutes").json()["mutes"]
     assert (listed["id"], listed["taken"]) == (said["id"], 3)
     rows = client.get(f"/api/v1/mutes/{said['id']}/tickets").json()
