@@ -68,7 +68,7 @@ def test_a_muted_authors_posts_are_resolved_at_once(
     assert ticket.state is State.RESOLVED
     (item,) = ticket.history
     assert (item["action"], item["by"], item["outcome"]) == ("resolved", "demping", "gedempt")
-    assert item["mute"] == muted.id
+    assert (item["mute"], item["muted_by"]) == (muted.id, "sam")
     assert open_ids(store, queue) == [store.id("eerst")]
     assert [depth.depth for depth in queue.stats(store.org, now=later(1))] == [1]
     assert queue.taken_by(muted.id) == [store.id("weer")]

@@ -17,7 +17,7 @@ from triage.pipeline import Received
 from triage.post import Author
 from triage.queue import OUTCOMES, Change, Entry, PutResult, Queue
 from triage.rebuild import rebuild
-from triage.ticket import Urgency
+from triage.ticket import State, Urgency
 
 TEAM = "openbare-ruimte"
 FIRE = "Grote brand bij het oude pakhuis aan de Havenkade in Borne, veel rook boven de wijk"
@@ -181,3 +181,6 @@ def test_what_was_muted_stays_so(scene: Scene, end: str, between: int) -> None:
     assert again.taken_by(kept.id) == [scene.anew.id("m")]
     ticket = again.get(scene.anew.id("m"), now=DONE)
     assert [item["action"] for item in ticket.history][:1] == ["resolved"]
+    if end == "ended":
+        given: dict[str, Any] = {"by": "lea", "now": DONE, "request": request()}
+        assert again.bring_back(ticket.id, kept.id, **given).state is State.OPEN

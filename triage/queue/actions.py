@@ -231,9 +231,8 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
         owner="",
         until=0,
     )
-    item = history_item(
-        mark[1], Action(outcome["type"]), str(outcome["by"]), outcome=outcome.get("outcome")
-    )
+    said = {name: outcome.get(name) for name in ("outcome", "mute")}
+    item = history_item(mark[1], Action(outcome["type"]), str(outcome["by"]), **said)
     taken = str(outcome.get("mute") or "")
     return Write(id=stored.id, before=stored, after=after, appended=(item,), taken=taken)
 

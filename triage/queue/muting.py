@@ -182,7 +182,9 @@ def takes(mutes: Mutes, before: Stored | None, after: Stored, entry: Entry) -> M
 
 def taken(before: Stored | None, after: Stored, by: Mute, now: int) -> Stored:
     """Give a ticket that a mute took. No copy of somebody else joins it: that needs an answer."""
-    item = history_item(now, Action.RESOLVED, BY_MUTE, outcome=MUTED_OUTCOME, mute=by.id)
+    item = history_item(
+        now, Action.RESOLVED, BY_MUTE, outcome=MUTED_OUTCOME, mute=by.id, muted_by=by.by
+    )
     met = before is not None and not before.gone  # its copies may find it by its keys
     return replace(
         after,

@@ -238,7 +238,7 @@ _POST: Final[dict[str, Any]] = {
     "attachments": (),
 }
 _ITEM: Final[dict[str, Any]] = dict.fromkeys(
-    ("by", "outcome", "note", "reply", "link", "text", "until", "beside")
+    ("by", "outcome", "note", "reply", "link", "text", "until", "beside", "muted_by")
 )
 
 

@@ -1,6 +1,6 @@
 // Everything by keyboard. Single letters can be switched off, and mean nothing while typing.
 
-import { $, settings, store, t } from "./dom.js";
+import { $, settings, store, t, toast } from "./dom.js";
 import * as menus from "./menu.js";
 import { toggle } from "./alarm.js";
 import { other } from "./words.js";
@@ -22,6 +22,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
   const best = () => [...pane.pane.querySelectorAll(".chip[data-topic] kbd")].map((mark) => mark.parentElement.dataset.topic);
   const mute = () => {
     if (pane.pane?.querySelector("[data-act=unmute]")) actions.unmute();
+    else if (pane.pane?.dataset.mute) toast(t("mute_others"), { ms: 4_000 });
     else if (pane.pane?.querySelector("[data-menu=mute]")) menus.mutes((days, reason, words) => actions.mute(days, reason, words));
   };
   const source = () => pane.pane?.querySelector("a[target=_blank][href]")?.click();
