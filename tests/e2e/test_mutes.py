@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_spam_and_its_sender_in_one_go(desk: Desk) -> None:
     expect(page.locator("#toasts")).to_contain_text("afzender gedempt")
     wait_until(lambda: get(desk, first).state is State.RESOLVED)
     (mute,) = mutes(desk)
-    assert (mute.until - mute.at).days == 30
+    assert round((mute.until - mute.at) / timedelta(days=1)) == 30
     (spam,) = fill(desk, 1, "spam", author=SPAMMER)
     assert get(desk, spam).state is State.RESOLVED
     page.locator("#list").focus()
