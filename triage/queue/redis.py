@@ -18,6 +18,7 @@ from triage.errors import Refused, Unavailable
 from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, PutResult, actions
 from triage.queue.actions import Decision
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
+from triage.queue.desk import Desk
 from triage.queue.document import (
     KEEP_EVENTS_SECONDS,
     Stored,
@@ -32,7 +33,8 @@ from triage.queue.document import (
 from triage.queue.merge import Plan, check_batch, counts_of, put_result, with_history
 from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
-from triage.queue.redis_events import Heard, RedisEvents
+from triage.queue.redis_mutes import Heard, RedisMutes
+from triage.queue.redis_outbox import RedisOutbox
 from triage.queue.redis_wire import (
     NO_MATTER,
     Found,
@@ -61,7 +63,7 @@ SWEEP_POSTS: Final = 5_000
 _WHICH: Final = {None: "all", False: "copies", True: "replies"}
 
 
-class RedisQueue(RedisEvents):
+class RedisQueue(RedisOutbox, RedisMutes, Desk):
     """See :class:`triage.queue.Queue`. For all threads of a process."""
 
     def __init__(self, url: str, *, allow_volatile: bool = False) -> None:
