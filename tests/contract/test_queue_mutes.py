@@ -136,6 +136,14 @@ def test_an_edit_that_becomes_critical_comes_back(
     assert put(store.entry("m", "Toch niet", received_at=later(5)), at=later(5)).muted == 0
     assert queue.get(store.id("m"), now=later(5)).state is State.OPEN
     assert queue.taken_by(muted.id) == [store.id("m")]
+    # In one batch it never was out of sight.
+    put(
+        store.entry("n", received_at=later(6)),
+        store.entry("n", "Brand!", urgency=Urgency.KRITIEK, received_at=later(6)),
+        at=later(6),
+    )
+    assert queue.get(store.id("n"), now=later(6)).state is State.OPEN
+    assert queue.taken_by(muted.id) == [store.id("m")]
 
 
 def test_an_open_ticket_stays_open_and_a_closed_one_closed(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.plugins.api_server import ApiServer
+from tests.plugins.api_server import ApiServer, now
 from tests.plugins.desk import Desk
 from tests.plugins.programs import wait_until
 from triage.access import Role, Scope, audit_pages
@@ -229,3 +230,20 @@ def test_pages_show_it(server: ApiServer) -> None:
         near = window.get(f"/tickets/{alarm}/author").text
         assert "Koop nu" in near
         assert "Gedempt" in near
+
+
+def test_the_sign_follows_what_other_servers_do(server: ApiServer, client: httpx.Client) -> None:
+    """A mute that another process made or ended shows at what stands here, without a new start."""
+    (first,) = server.fill(1, prefix="eerst", author=SPAMMER)
+
+    def sign() -> str | None:
+        found: str | None = client.get(f"/api/v1/tickets/{first}").json()["muted_until"]
+        return found
+
+    assert sign() is None
+    asked: dict[str, Any] = {"by": "bo", "now": now()}
+    until = now() + timedelta(days=1)
+    made = server.queue.mute(first, until=until, reason="spam", request="een", **asked)
+    wait_until(lambda: sign() is not None)
+    server.queue.unmute(made.id, by="bo", now=now(), request="twee")
+    wait_until(lambda: sign() is None)

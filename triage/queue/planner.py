@@ -342,7 +342,10 @@ class _Planner:
             if entry.decided is None:
                 draft.events.append(taken_event(draft.now, mute, self._now))
             self._plan.muted += 1
-        elif action is Action.CREATED:
+            return
+        if not draft.now.resolved:
+            draft.taken = ""
+        if action is Action.CREATED:
             draft.find_by(entry.bundling)
             self._find_by(draft.keys, draft.now.id)
 
