@@ -57,7 +57,8 @@ def rebuild(
 ) -> Rebuilt:
     """Put all posts of the log once more, then what people did to them."""
     outcomes = _read_outcomes(log)
-    oldest = clock() - timedelta(seconds=retention_seconds)
+    now = clock()
+    oldest = now - timedelta(seconds=retention_seconds)
     lettered = {origin_of(letter) for letter in log.scan(Topic.DEAD_LETTER)}
     ends: dict[str, int] = {}
     posts = restored = 0
@@ -69,7 +70,7 @@ def rebuild(
         entries = [
             _decided(entry, outcomes.get(entry.ticket_id, ()))
             for entry in judge(received)
-            if not _long_done(outcomes.get(entry.ticket_id, ()), oldest)
+            if not _long_done(outcomes.get(entry.ticket_id, ()), oldest, now)
         ]
         for org in orgs:
             own = [entry for entry in entries if org_of(entry.ticket_id) == org]
@@ -120,10 +121,19 @@ def _read_outcomes(log: Log) -> Outcomes:
     return outcomes
 
 
-def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
-    if not acts or acts[-1]["state"] != "resolved":
+def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime, now: datetime) -> bool:
+    if not acts or acts[-1]["state"] != "resolved" or _mutes(acts, now):
         return False
     return datetime.fromisoformat(acts[-1]["at"]) < oldest
+
+
+def _mutes(acts: Sequence[Mapping[str, Any]], now: datetime) -> bool:
+    """Say whether a ticket tells of a mute that still stands: it is made again of the ticket."""
+    told = [act["mute"] for act in acts if act["type"] in (Action.MUTED, Action.UNMUTED)]
+    ended = {mute["id"] for mute in told if "ended_at" in mute}
+    return any(
+        mute["id"] not in ended and datetime.fromisoformat(mute["until"]) > now for mute in told
+    )
 
 
 def _decided(entry: Entry, acts: Sequence[Mapping[str, Any]]) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +184,27 @@ def test_what_was_muted_stays_so(scene: Scene, end: str, between: int) -> None:
     if end == "ended":
         given: dict[str, Any] = {"by": "lea", "now": DONE, "request": request()}
         assert again.bring_back(ticket.id, kept.id, **given).state is State.OPEN
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_mute_outlives_its_ticket_in_the_log_too(
+    scene: Scene,
+    ended: bool,  # noqa: FBT001 - one of the two cases
+) -> None:
+    """Where retention took the ticket long ago, what still stands is made again all the same."""
+    store, queue, at = scene.store, scene.queue, NOW - timedelta(days=3)
+    scene.take(store.entry("eerst", received_at=at), between=0)
+    asked: dict[str, Any] = {"by": "an", "now": at, "request": request()}
+    until = NOW + timedelta(days=20)
+    mute = queue.mute(store.id("eerst"), until=until, reason="spam", **asked)
+    scene.resolve("eerst", at)
+    if ended:
+        queue.unmute(mute.id, by="an", now=at + minutes(5), request=request())
+    again, standing = scene.rebuilt(
+        lambda received: scene.anew.entry(received.post.id, received_at=received.received_at)
+    )
+    assert standing == []
+    assert [one.until for one in again.mutes(scene.anew.org)] == ([] if ended else [until])
+    late = scene.anew.entry("m", received_at=DONE)
+    put = again.put(scene.anew.org, [late], now=DONE, request=request())
+    assert put.muted == (0 if ended else 1)
