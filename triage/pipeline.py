@@ -219,19 +219,20 @@ class Pipeline:
         route = profile.route(post, assessment, lang=reading.lang, received_at=received.received_at)
         return Entry(
             ticket_id=ticket_id(org, post.id),
-            bundling=_bundling(profile, post, signature),
+            bundling=_bundling(profile, signature),
             reply=reply_of(post, org, profile.bundles) if post.in_reply_to else None,
             post=post,
             assessment=assessment,
             route=route,
             received_at=received.received_at,
             partition=received.partition,
+            key_figure=profile.is_key_figure(post),
             lang=reading.lang,
             places=places_of(post, reading) if reading.entities else (),
         )
 
 
-def _bundling(profile: Profile, post: Post, signature: Signature | None) -> Bundling | None:
+def _bundling(profile: Profile, signature: Signature | None) -> Bundling | None:
     """Say how a post may meet its copies; None: it stands alone."""
     bundles = profile.bundles
     if signature is None or not bundles.hours:
@@ -240,7 +241,6 @@ def _bundling(profile: Profile, post: Post, signature: Signature | None) -> Bund
         signature=signature,
         window=bundles.hours * 3600,
         answer_copies=bundles.answer_copies,
-        key_figure=profile.is_key_figure(post),
     )
 
 

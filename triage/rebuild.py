@@ -20,7 +20,7 @@ import orjson
 from triage.log import Log, Record, Topic, scan_posts
 from triage.log.dead_letter import origin_of
 from triage.pipeline import Received, decode
-from triage.queue import Entry, Queue, advances_to
+from triage.queue import Action, Entry, Queue, advances_to
 from triage.ticket import org_of
 
 _T = TypeVar("_T")
@@ -57,7 +57,8 @@ def rebuild(
 ) -> Rebuilt:
     """Put all posts of the log once more, then what people did to them."""
     outcomes = _read_outcomes(log)
-    oldest = clock() - timedelta(seconds=retention_seconds)
+    now = clock()
+    oldest = now - timedelta(seconds=retention_seconds)
     lettered = {origin_of(letter) for letter in log.scan(Topic.DEAD_LETTER)}
     ends: dict[str, int] = {}
     posts = restored = 0
@@ -69,7 +70,7 @@ def rebuild(
         entries = [
             _decided(entry, outcomes.get(entry.ticket_id, ()))
             for entry in judge(received)
-            if not _long_done(outcomes.get(entry.ticket_id, ()), oldest)
+            if not _long_done(outcomes.get(entry.ticket_id, ()), oldest, now)
         ]
         for org in orgs:
             own = [entry for entry in entries if org_of(entry.ticket_id) == org]
@@ -120,14 +121,28 @@ def _read_outcomes(log: Log) -> Outcomes:
     return outcomes
 
 
-def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime) -> bool:
-    if not acts or acts[-1]["state"] != "resolved":
+def _long_done(acts: Sequence[Mapping[str, Any]], oldest: datetime, now: datetime) -> bool:
+    if not acts or acts[-1]["state"] != "resolved" or _mutes(acts, now):
         return False
     return datetime.fromisoformat(acts[-1]["at"]) < oldest
 
 
+def _mutes(acts: Sequence[Mapping[str, Any]], now: datetime) -> bool:
+    """Say whether a ticket tells of a mute that still stands: it is made again of the ticket."""
+    told = [act["mute"] for act in acts if act["type"] in (Action.MUTED, Action.UNMUTED)]
+    ended = {mute["id"] for mute in told if "ended_at" in mute}
+    return any(
+        mute["id"] not in ended and datetime.fromisoformat(mute["until"]) > now for mute in told
+    )
+
+
 def _decided(entry: Entry, acts: Sequence[Mapping[str, Any]]) -> Entry:
-    """Tell the store what a person saw of a post: what was resolved may stand there before it."""
+    """Tell the store what a person saw of a post: what was resolved may stand there before it.
+
+    What a mute took stands by itself, as it did: no copy of somebody else may join it.
+    """
+    if any(act["type"] == Action.RESOLVED and act.get("mute") for act in acts):
+        entry = replace(entry, bundling=None, reply=None)
     if not acts or acts[-1]["state"] != "resolved":
         return entry
     if entry.received_at > datetime.fromisoformat(acts[-1]["at"]):

@@ -91,6 +91,10 @@ def _has_example(body: dict[str, Any], description: dict[str, Any]) -> bool:
     "/api/v1/tickets/{ticket}/correct",
     "/api/v1/tickets/{ticket}/reassign",
     "/api/v1/tickets/{ticket}/escalate",
+    "/api/v1/tickets/{ticket}/mute",
+    "/api/v1/mutes",
+    "/api/v1/mutes/{mute}/tickets",
+    "/api/v1/mutes/{mute}/end",
 ])  # fmt: skip
 def test_no_request_ends_in_a_server_error(
     server: ApiServer, description: dict[str, Any], path: str

@@ -96,18 +96,17 @@ class Store:
             route=Route(team=team, due_at=due, due_minutes=60, rule="groen-melding"),
             received_at=received_at,
             partition=partition,
-            bundling=self._bundling(text, key_figure=key_figure) if bundled else None,
+            bundling=self._bundling(text) if bundled else None,
+            key_figure=key_figure,
             reply=Reply(to=ticket_id(self.org, to), others=others) if to else None,
         )
 
     @staticmethod
-    def _bundling(text: str, *, key_figure: bool) -> Bundling | None:
+    def _bundling(text: str) -> Bundling | None:
         signature = sign(text)
         if signature is None:
             return None
-        return Bundling(
-            signature=signature, window=24 * 3600, answer_copies=True, key_figure=key_figure
-        )
+        return Bundling(signature=signature, window=24 * 3600, answer_copies=True)
 
     def copy(self, post: str, text: str, **more: Any) -> Entry:
         """Give a post that may be bundled with its copies."""

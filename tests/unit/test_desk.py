@@ -266,6 +266,12 @@ def test_activity_counts_each_event_once() -> None:
     busy = activity.of("o", now=at + timedelta(minutes=41))
     assert (busy.arrived[TEAM], busy.handled[TEAM]) == (1, 2)
     assert busy.people == {TEAM: ["bob"]}
+    taken = event(9, "resolved", 41, by="demping", mute="o.1f", state="resolved")
+    activity.note("o", [event(10, "created", 41, state="resolved"), taken])
+    activity.note("o", [event(11, "reopened", 41, by="bob", mute="o.1f")])
+    tally = activity.hours("o", since=at)[TEAM, at]
+    assert (tally.arrived, tally.handled, tally.reopened) == (1, 2, 0)
+    assert set(activity.answers("o")) == {"ans", "bob"}
     activity.note("o", [event(7, "replied", 41), event(8, "replied", 41, reopened=True)])
     assert activity.hours("o", since=at)[TEAM, at].reopened == 1
     back = event(6, "undone", 41, by="ans", topic="overig", before={"topic": "wonen"})

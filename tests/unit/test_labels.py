@@ -17,6 +17,7 @@ from triage.labels.export import Export, export
 from triage.labels.formats import encode, format_of, read_rows
 from triage.labels.masking import PersonalMasker, Pseudonyms
 from triage.labels.rows import Row, Status
+from triage.labels.said import Said
 from triage.log import Log, Topic
 from triage.log.open import open_log
 from triage.log.posts import new_record
@@ -124,6 +125,31 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     yield desk
     desk.queue.close()
     desk.log.close()
+
+
+def test_what_a_mute_took_is_no_label(desk: Desk) -> None:
+    """Muted posts give no row, nor does giving them back; what a person says of one then does."""
+    author = {"author": {"id": "@winst"}}
+    first = desk.put({"id": "1", "text": "koop nu horloges", **author})
+    asked: dict[str, Any] = {"by": "anna", "now": NOW}
+    until = NOW + timedelta(days=1)
+    mute = desk.queue.mute(first, until=until, reason="spam", request=desk.request(), **asked)
+    taken = [desk.put({"id": f"m{n}", "text": "koop nog meer", **author}) for n in range(3)]
+    assert desk.export().rows == []
+    desk.queue.unmute(mute.id, request=desk.request(), **asked)
+    for ticket in taken[:2]:
+        desk.queue.bring_back(ticket, mute.id, request=desk.request(), **asked)
+    assert desk.export().rows == []
+    desk.correct(taken[0], topic="wonen")
+    said = Said()
+    said.update(desk.log)
+    rows = desk.rows()
+    assert set(rows) == {taken[0]}
+    assert rows[taken[0]].labels["topic"] == "wonen"
+    desk.relay.step(NOW)
+    said.update(desk.log)
+    assert said.labelled(ORG) == {taken[0]}
+    assert sum(one.said for one in said.agreement(ORG, None)) == 1
 
 
 def test_each_row_says_what_its_labels_are_worth(desk: Desk) -> None:

@@ -150,14 +150,20 @@ def _row(ticket: str, post: Post, acts: Acts, masker: Masker, names: Pseudonyms)
 
 
 def standing(acts: Acts) -> list[Mapping[str, Any]]:
-    """Leave out what was taken back, and the taking back.
+    """Leave out what was taken back, the taking back, and what mutes did: nobody judged that.
 
     >>> acts = [{"id": "a", "type": "corrected"}, {"id": "b", "type": "resolved"}]
     >>> [act["id"] for act in standing([*acts, {"id": "c", "type": "undone", "undoes": "b"}])]
     ['a']
+    >>> standing([{"id": "d", "type": "resolved", "mute": "leiden.1f"}])
+    []
     """
     fallen = {act.get("undoes") for act in acts if act["type"] == "undone"}
-    return [act for act in acts if act["type"] != "undone" and act.get("id") not in fallen]
+    return [
+        act
+        for act in acts
+        if act["type"] != "undone" and not act.get("mute") and act.get("id") not in fallen
+    ]
 
 
 _BEST_FIRST: Final = (Status.CORRECTED, Status.CONFIRMED, Status.UNTOUCHED)

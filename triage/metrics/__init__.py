@@ -68,6 +68,8 @@ class PutResult(Protocol):
     @property
     def replied(self) -> int: ...
     @property
+    def muted(self) -> int: ...
+    @property
     def sizes(self) -> Sequence[int]: ...
 
 
@@ -177,6 +179,7 @@ class Metrics:
         counter.labels("deleted").inc(result.deleted)
         counter.labels("joined").inc(result.joined)
         counter.labels("replied").inc(result.replied)
+        self._counters["triage_posts_muted"].inc(result.muted)
         self._counters["triage_bundles_raised"].inc(result.raised)
         for size in result.sizes:
             self._histograms["triage_bundle_posts"].observe(size)

@@ -47,6 +47,7 @@ CounterName = Literal[
     "triage_outcomes_published",
     "triage_post_id_conflicts",
     "triage_bundles_raised",
+    "triage_posts_muted",
     "triage_posts_put",
     "triage_posts_read",
     "triage_posts_rejected",
@@ -95,6 +96,9 @@ COUNTERS: Final[Mapping[CounterName, Definition]] = {
         meaning=(
             "Posts that the queue store took: created, edited, repeated, deleted, joined, replied."
         ),
+    ),
+    "triage_posts_muted": Definition(
+        unit="posts", meaning="Posts that a mute took: their tickets stand resolved at once."
     ),
     "triage_bundles_raised": Definition(
         unit="bundles", meaning="Tickets that a copy or a reply made more urgent or opened again."

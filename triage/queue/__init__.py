@@ -42,6 +42,8 @@ from triage.queue.entry import Bundling as Bundling
 from triage.queue.entry import Entry as Entry
 from triage.queue.entry import Reply as Reply
 from triage.queue.handling import Handling
+from triage.queue.mute import Mute as Mute
+from triage.queue.mute import Muting
 from triage.ticket import Claim, Ticket, Urgency
 
 #: How long the id of a post is remembered after its ticket is gone, in seconds.
@@ -86,6 +88,8 @@ class PutResult:
     raised: int = 0
     #: Replies that joined the ticket of what they answer.
     replied: int = 0
+    #: Posts that a mute took: their tickets stand resolved from the start.
+    muted: int = 0
     #: How many posts each bundle that one of them joined holds now.
     sizes: Sequence[int] = ()
     #: Partitions whose position was not as expected: where it stands. Their entries were not put.
@@ -118,6 +122,9 @@ class Action(StrEnum):
     #: A post was taken out of a bundle by hand, or put into one.
     SPLIT = "split"
     MERGED = "merged"
+    #: The author of its post was muted from here, or heard again.
+    MUTED = "muted"
+    UNMUTED = "unmuted"
 
 
 #: Actions of people that end in the outcomes log: exports read them, ``rebuild`` replays them.
@@ -132,6 +139,8 @@ OUTCOMES: Final = frozenset(
         Action.UNDONE,
         Action.SPLIT,
         Action.MERGED,
+        Action.MUTED,
+        Action.UNMUTED,
     }
 )
 #: How long the person who did something may take it back, in seconds; the screen says ten, the
@@ -168,7 +177,8 @@ class Event:
     edits of the post the person had seen), ``role``, ``said`` (the labels that the person named:
     corrected, or confirmed where one is what it was) and ``before``: what labels and team were, and
     in ``assessed`` what the model had said. ``undone`` names in ``undoes`` the ``id`` of what no
-    longer counts; ``noted`` has ``mentions``.
+    longer counts; ``noted`` has ``mentions``; ``mute`` names the mute that took a ticket, and tells
+    of one that began or ended there.
     """
 
     #: Where it stands in the organisation's stream of events; pass it to ``events`` to go on.
@@ -189,7 +199,7 @@ class Depth:
     oldest_due: datetime | None
 
 
-class Queue(Handling, Protocol):
+class Queue(Handling, Muting, Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
 
     def check(self) -> None:

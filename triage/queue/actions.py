@@ -226,15 +226,15 @@ def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
         due=min(due, stored.due) if edited_since else due,
         resolved=mark[1] if resolved else 0,
         bundle=replace(Summary.of(stored), seen=answers) if answers else stored.bundle,
-        touched=True,
+        touched=stored.touched or "mute" not in outcome,
         outcome=mark,
         owner="",
         until=0,
     )
-    item = history_item(
-        mark[1], Action(outcome["type"]), str(outcome["by"]), outcome=outcome.get("outcome")
-    )
-    return Write(id=stored.id, before=stored, after=after, appended=(item,))
+    said = {name: outcome.get(name) for name in ("outcome", "mute")}
+    item = history_item(mark[1], Action(outcome["type"]), str(outcome["by"]), **said)
+    taken = str(outcome.get("mute") or "")
+    return Write(id=stored.id, before=stored, after=after, appended=(item,), taken=taken)
 
 
 # -- rules ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ another member. A ticket that a person took out of a bundle stays apart for good
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -50,6 +51,18 @@ def likeliest(hits: Counter[str], shared: int) -> dict[str, int]:
         for place, (ticket, count) in enumerate(hits.most_common())
         if count >= EQUAL or (place < CANDIDATES and count >= shared)
     }
+
+
+def repeated_keys(entries: Iterable[Entry]) -> frozenset[str]:
+    """Give the keys that several posts of a batch have: by others they can't find each other."""
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for entry in entries:
+        if entry.bundling is not None:
+            keys = entry.bundling.signature.keys
+            repeated |= seen.intersection(keys)
+            seen.update(keys)
+    return frozenset(repeated)
 
 
 def findable(stored: Stored) -> bool:
@@ -106,7 +119,7 @@ def joined(
     unanswered = entry.decided is None and (
         rose
         or urgency in (Urgency.KRITIEK, Urgency.HOOG)
-        or bundling.key_figure
+        or entry.key_figure
         or not bundling.answer_copies
     )
     reopened = bool(lead.resolved) and unanswered

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from triage.errors import NotFound
 from triage.queue import Change
 from triage.queue.document import to_ms
+from triage.queue.mute import MUTE_DAYS, REASONS
 from triage.ticket import ORG, org_of
 
 _TICKET: Final = re.compile(rf"{ORG.pattern}\.[A-Za-z0-9]{{1,64}}")
@@ -83,6 +84,17 @@ def check_note(note: str, mentions: Sequence[str]) -> None:
         raise ValueError(message)
     for mention in mentions:
         check_name("mentions", mention)
+
+
+def check_mute(until: datetime, reason: str, words: str, now: datetime) -> None:
+    """Refuse a mute without an end or a reason. Raises ValueError."""
+    if not timedelta(0) < until - now <= timedelta(days=MUTE_DAYS):
+        message = f"until: niet tussen nu en {MUTE_DAYS} dagen"
+        raise ValueError(message)
+    if reason not in REASONS:
+        message = f"reason: niet een van {', '.join(REASONS)}"
+        raise ValueError(message)
+    check_name("words", words or None, NOTE_LIMIT)
 
 
 def check_lease(seconds: float, now: datetime) -> int:

@@ -9,11 +9,13 @@ from functools import partial
 from typing import Protocol
 
 from triage.closing import Closing
-from triage.queue import Action, Change, actions, regroup
+from triage.errors import NotFound
+from triage.queue import Action, Change, actions, muting, regroup
 from triage.queue.actions import Decision, Deed
 from triage.queue.checks import (
     check_change,
     check_lease,
+    check_mute,
     check_name,
     check_note,
     check_ticket,
@@ -21,6 +23,7 @@ from triage.queue.checks import (
 )
 from triage.queue.document import Stored, answer_key, to_ms
 from triage.queue.merge import Write
+from triage.queue.mute import Mute
 from triage.queue.shown import claim_of, to_ticket
 from triage.ticket import Claim, Ticket
 
@@ -200,6 +203,61 @@ class Desk(Closing):
         deed = Deed(action=Action.NOTED, by=by, at=to_ms(now), request=request)
         decide = partial(actions.note, text=note, mentions=mentions)
         return self._done(ticket, deed, decide, members=False)
+
+    def mute(
+        self,
+        ticket: str,
+        *,
+        until: datetime,
+        reason: str,
+        by: str,
+        now: datetime,
+        request: str,
+        words: str = "",
+    ) -> Mute:
+        """Mute the author of a ticket's post until a time."""
+        check_mute(until, reason, words, now)
+        new = muting.mute_id(ticket, request)
+        standing = [m for m in self.mutes(check_ticket(ticket)) if m.stands(now) and m.id != new]
+        deed = Deed(action=Action.MUTED, by=by, at=to_ms(now), request=request)
+        mute = partial(muting.mute, until=until, reason=reason, words=words, standing=standing)
+        self._done(ticket, deed, mute, members=False)
+        return self._mute(new)
+
+    def unmute(self, mute: str, *, by: str, now: datetime, request: str) -> Mute:
+        """End a mute; one that is over is given as it is."""
+        check_name("by", by)
+        found = self._mute(mute)
+        if not found.stands(now):
+            return found
+        deed = Deed(action=Action.UNMUTED, by=by, at=to_ms(now), request=request)
+        try:
+            unmute = partial(muting.unmute, standing=found)
+            self._done(found.ticket, deed, unmute, members=False)
+        except NotFound:  # retention took the ticket that told of it
+            self._keep_mute(muting.ended(found, deed))
+        return self._mute(mute)
+
+    def bring_back(self, ticket: str, mute: str, *, by: str, now: datetime, request: str) -> Ticket:
+        """Open a ticket that a mute took, unless a person has decided on it since."""
+        deed = Deed(action=Action.REOPENED, by=by, at=to_ms(now), request=request)
+        bring_back = partial(muting.bring_back, mute=mute)
+        return self._done(ticket, deed, bring_back, members=False)
+
+    def _mute(self, mute: str) -> Mute:
+        org = check_ticket(mute)
+        found = next((one for one in self.mutes(org) if one.id == mute), None)
+        if found is None:
+            raise muting.no_mute()
+        return found
+
+    @abstractmethod
+    def mutes(self, org: str) -> Sequence[Mute]:
+        """Give the mutes that are kept, newest first."""
+
+    @abstractmethod
+    def _keep_mute(self, mute: Mute) -> None:
+        """Write a mute, without an event."""
 
     def undo(self, ticket: str, *, by: str, now: datetime, request: str) -> Ticket:
         """Take back the last thing that happened, by who did it, within ``UNDO_SECONDS``."""

@@ -27,6 +27,8 @@ class Draft:
     window: int = 0
     #: A copy joined it.
     joined: bool = False
+    #: The mute that took it.
+    taken: str = ""
 
     @property
     def changed(self) -> bool:
@@ -54,4 +56,5 @@ class Draft:
             shared=self.shared,
             length=self.length,
             window=self.window,
+            taken=self.taken,
         )

@@ -19,8 +19,6 @@ class Bundling:
     window: int
     #: A copy equal to what was answered already gets the same answer.
     answer_copies: bool
-    #: A key figure wrote it: then a person looks, whatever was answered already.
-    key_figure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +50,8 @@ class Entry:
     bundling: Bundling | None = None
     #: What it answers; None: nothing, or it stands by itself all the same.
     reply: Reply | None = None
+    #: A key figure wrote it: then a person looks, whatever was answered or muted.
+    key_figure: bool = False
     #: How many edits were seen by who resolved its ticket with this post in it, as the outcomes log
     #: says (``rebuild``): it opens nothing that is resolved. None: nobody did.
     decided: int | None = None

@@ -27,6 +27,7 @@ from triage.queue.document import (
     to_ms,
     without_expired_lease,
 )
+from triage.queue.mute import Mute
 
 #: The most earlier texts that a ticket keeps, and their bytes together.
 REVISION_LIMIT: Final = 20
@@ -56,6 +57,10 @@ class Write:
     window: int = 0
     #: Changes of other tickets that happen with this one or not at all.
     also: tuple[Write, ...] = ()
+    #: Mutes that begin or end with it.
+    mutes: tuple[Mute, ...] = ()
+    #: The mute that took it.
+    taken: str = ""
 
     @property
     def whole(self) -> tuple[Write, ...]:
@@ -78,6 +83,7 @@ class Plan:
     joined: int = 0
     raised: int = 0
     replied: int = 0
+    muted: int = 0
     sizes: list[int] = field(default_factory=list)
 
     @property
@@ -170,6 +176,15 @@ def withdrawn_unseen(entry: Entry, now: int) -> Stored:
     return replace(masked(fresh(entry, None), entry, now), resolved=now)
 
 
+def tells_nothing(stored: Stored, entry: Entry) -> bool:
+    """Tell whether a post is a deletion once more, or older than what took it away."""
+    if is_deleted(stored.doc):
+        return entry.post.deleted or is_late(stored.doc, entry)
+    if not entry.post.deleted or not is_late(stored.doc, entry):
+        return False
+    return mask_history(stored.history) == stored.history
+
+
 def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
     """Take the earlier texts out of a history."""
     items = [orjson.loads(item) for item in history]
@@ -223,6 +238,7 @@ def counts_of(plan: Plan, moved: Mapping[str, int | None]) -> bytes:
             "joined": plan.joined,
             "raised": plan.raised,
             "replied": plan.replied,
+            "muted": plan.muted,
             "sizes": plan.sizes,
             "moved": dict(moved),
         }

@@ -25,6 +25,7 @@ from triage.queue.bundling import (
     joined,
     left,
     likeliest,
+    repeated_keys,
     without_text,
 )
 from triage.queue.document import (
@@ -34,12 +35,13 @@ from triage.queue.document import (
     event_id,
     from_ms,
     history_item,
-    is_deleted,
     is_late,
     window_of,
 )
 from triage.queue.draft import Draft
-from triage.queue.merge import Plan, edited, fresh, mask_history, masked, withdrawn_unseen
+from triage.queue.merge import Plan, edited, fresh, masked, tells_nothing, withdrawn_unseen
+from triage.queue.mute import Mutes, taker
+from triage.queue.muting import taken, taken_event, takes
 from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
 from triage.ticket import Urgency
@@ -53,13 +55,18 @@ Alike = Mapping[str, Mapping[str, int]]
 
 
 def plan_put(
-    entries: Sequence[Entry], known: Mapping[str, Stored], alike: Alike, *, now: int
+    entries: Sequence[Entry],
+    known: Mapping[str, Stored],
+    alike: Alike,
+    *,
+    now: int,
+    mutes: Mutes | None = None,
 ) -> Plan:
-    """Decide what a batch does, given the tickets that the store is known to have."""
+    """Decide what a batch does, given the tickets and the mutes that the store has."""
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.ticket_id, []).append(entry)
-    planner = _Planner(known, alike, now, _repeated_keys(entries))
+    planner = _Planner(known, alike, now, repeated_keys(entries), mutes or {})
     for ticket, group in groups.items():
         planner.put(ticket, group)
     plan = planner.finish()
@@ -68,26 +75,20 @@ def plan_put(
     return plan
 
 
-def _repeated_keys(entries: Iterable[Entry]) -> frozenset[str]:
-    """Give the keys that several posts of a batch have: by others they can't find each other."""
-    seen: set[str] = set()
-    repeated: set[str] = set()
-    for entry in entries:
-        if entry.bundling is not None:
-            keys = entry.bundling.signature.keys
-            repeated |= seen.intersection(keys)
-            seen.update(keys)
-    return frozenset(repeated)
-
-
 class _Planner:
     def __init__(
-        self, known: Mapping[str, Stored], alike: Alike, now: int, repeated: frozenset[str]
+        self,
+        known: Mapping[str, Stored],
+        alike: Alike,
+        now: int,
+        repeated: frozenset[str],
+        mutes: Mutes,
     ) -> None:
         self._known = known
         self._alike = alike
         self._now = now
         self._repeated = repeated
+        self._mutes = mutes
         self._plan = Plan()
         #: New tickets that nothing has happened to yet.
         self._alone: dict[str, Entry] = {}
@@ -125,6 +126,9 @@ class _Planner:
     # -- new posts -------------------------------------------------------------------------------
 
     def _create(self, entry: Entry) -> None:
+        if self._mutes and taker(self._mutes, entry):
+            self._fold(entry.ticket_id, [entry])
+            return
         thread, bundling = self._thread(entry), entry.bundling
         if thread and is_by(entry, thread.writers):
             self._answer(thread.lead, entry)
@@ -310,10 +314,8 @@ class _Planner:
                     plan.repeated += 1
                     continue
                 draft.now, action = fresh(entry, stored), Action.CREATED
-                draft.find_by(entry.bundling)
-                self._find_by(draft.keys, ticket)
                 plan.created += 1
-            elif self._tells_nothing(stored, entry):
+            elif tells_nothing(stored, entry):
                 plan.repeated += 1
                 continue
             elif entry.post.deleted:
@@ -326,16 +328,26 @@ class _Planner:
                 draft.now, action = self._edited(stored, entry), Action.EDITED
                 plan.edited += 1
             draft.rewritten = True
-            self._note(draft, action, entry)
+            self._close(draft, stored, entry, action)
 
-    @staticmethod
-    def _tells_nothing(stored: Stored, entry: Entry) -> bool:
-        """Tell whether a post is a deletion once more, or older than what took it away."""
-        if is_deleted(stored.doc):
-            return entry.post.deleted or is_late(stored.doc, entry)
-        if not entry.post.deleted or not is_late(stored.doc, entry):
-            return False
-        return mask_history(stored.history) == stored.history
+    def _close(self, draft: Draft, stored: Stored | None, entry: Entry, action: Action) -> None:
+        """Let a mute take what is left of a ticket; else copies find what is new."""
+        assert draft.now is not None
+        mute = takes(self._mutes, stored, draft.now, entry) if self._mutes else None
+        if mute is not None:
+            draft.now = taken(stored, draft.now, mute, self._now)
+        self._note(draft, action, entry)
+        if mute is not None:
+            draft.taken = mute.id
+            if entry.decided is None:
+                draft.events.append(taken_event(draft.now, mute, self._now))
+            self._plan.muted += 1
+            return
+        if not draft.now.resolved:
+            draft.taken = ""
+        if action is Action.CREATED:
+            draft.find_by(entry.bundling)
+            self._find_by(draft.keys, draft.now.id)
 
     def _withdrawn(self, stored: Stored, entry: Entry) -> Stored:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
@@ -359,7 +371,8 @@ class _Planner:
         draft = self._draft(lead.id)
         draft.now = left(lead, stored)
         stays = self._answers_still if stored.reply else self._copies_still
-        return after if not late and stays(draft, entry) else alone
+        silent = late or (self._mutes and takes(self._mutes, stored, alone, entry))
+        return after if not silent and stays(draft, entry) else alone
 
     def _answers_still(self, draft: Draft, entry: Entry) -> bool:
         """Bring an edited reply into its thread again, where it may still join."""

@@ -18,6 +18,9 @@
 --                               (has a TTL)
 --   keydays             zset    days that have such keys, score: when no window reaches them, s
 --   registered          string  the last request after which copies find more tickets than before
+--   mutes               hash    who is muted: id -> JSON (triage/queue/mute.py)
+--   muting              string  names how these stand; changes with every one
+--   taken:<id>          zset    tickets that a mute took, score: when
 --   history:<id>        list    what happened, JSON, oldest first
 --   queue:<team>        zset    open tickets in order: due, + 1e15 for all but kritiek
 --   depth:<team>:<rank> zset    the same tickets by urgency (0 kritiek .. 3 laag), score: due
@@ -116,6 +119,39 @@ end
 local function dequeue(id, team, rank)
   redis.call('ZREM', key('queue', team), id)
   redis.call('ZREM', key('depth', team .. ':' .. rank), id)
+end
+
+-- Names how the mutes stand; empty where there never were any.
+local function muting() return redis.call('GET', key('muting')) or '' end
+
+local function mutes_now()
+  local mutes = redis.call('HVALS', key('mutes'))
+  table.insert(mutes, 1, muting())
+  return mutes
+end
+
+-- Fails now where a key of mutes has a wrong type; gives what is to be written.
+local function probe_mutes(raw)
+  local changes = cjson.decode(raw)
+  redis.call('HLEN', key('mutes'))
+  for _, pair in ipairs(changes.taken) do redis.call('ZCARD', key('taken', pair[1])) end
+  return changes
+end
+
+-- Writes mutes, but for one that was ended already; and which tickets they took.
+local function write_mutes(changes, now)
+  for _, mute in ipairs(changes.mutes) do
+    local id, over, raw = unpack(mute)
+    local stands = redis.call('HGET', key('mutes'), id)
+    if not stands or over < cjson.decode(stands).over then
+      local time = redis.call('TIME')
+      redis.call('HSET', key('mutes'), id, raw)
+      redis.call('SET', key('muting'), time[1] .. '.' .. time[2])
+    end
+  end
+  for _, pair in ipairs(changes.taken) do
+    redis.call('ZADD', key('taken', pair[1]), 'NX', now, pair[2])
+  end
 end
 
 local function push_history(id, items)

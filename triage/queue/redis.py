@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from triage.errors import Refused, Unavailable
-from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, Event, PutResult, actions
+from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, PutResult, actions
 from triage.queue.actions import Decision
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
 from triage.queue.desk import Desk
@@ -33,14 +33,16 @@ from triage.queue.document import (
 from triage.queue.merge import Plan, check_batch, counts_of, put_result, with_history
 from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
+from triage.queue.redis_mutes import Heard, RedisMutes
+from triage.queue.redis_outbox import RedisOutbox
 from triage.queue.redis_wire import (
-    CURSOR,
+    NO_MATTER,
     Found,
     creation_args,
-    events_of,
     find_args,
     known_args,
     moved_of,
+    muting_args,
     prefix_of,
     tickets_of,
     volatile,
@@ -59,15 +61,14 @@ SWEEP_LIMIT: Final = 500
 #: The most posts in those tickets, but for one that has more: Redis answers nobody meanwhile.
 SWEEP_POSTS: Final = 5_000
 _WHICH: Final = {None: "all", False: "copies", True: "replies"}
-#: Entries of the outbox read at once; an entry holds the events of a whole batch.
-_OUTBOX_PAGE: Final = 16
 
 
-class RedisQueue(Desk):
+class RedisQueue(RedisOutbox, RedisMutes, Desk):
     """See :class:`triage.queue.Queue`. For all threads of a process."""
 
     def __init__(self, url: str, *, allow_volatile: bool = False) -> None:
         self._redis = Connection(url)
+        self._heard = Heard()
         self._allow_volatile = allow_volatile
 
     def check(self) -> None:
@@ -103,8 +104,10 @@ class RedisQueue(Desk):
             steps = [advance for advance in advances if advance.partition not in moved]
             if not live and not steps:
                 return PutResult(moved=moved)
-            plan = plan_put(live, found.known, found.alike, now=at)
+            mark, mutes = self._heard.of(org)
+            plan = plan_put(live, found.known, found.alike, now=at, mutes=mutes)
             counts = counts_of(plan, moved)
+            found.mutes = mark if live else NO_MATTER
             reply = self._write(org, answer, counts, at, steps, plan, found)
             if reply[0] == b"done":
                 return put_result(counts, int(reply[1]))
@@ -113,7 +116,8 @@ class RedisQueue(Desk):
                 return put_result(earlier, int(repeated))
             moved.update(moved_of(reply[1]))
             # It looked for no copies of what joins a bundle: the next write looks itself.
-            found.update(b"", *reply[2:])
+            found.update(b"", *reply[2:4])
+            self._heard.update(org, reply[4])
         raise Unavailable(_TOO_BUSY)
 
     def _find(self, org: str, entries: Sequence[Entry]) -> Found:
@@ -162,7 +166,7 @@ class RedisQueue(Desk):
     ) -> Any:  # noqa: ANN401 - redis-py types no replies
         found = found or Found()
         args: list[Any] = ["write", answer_name, answer, at, found.mark, orjson.dumps(found.alike)]
-        args.append(len(steps))
+        args += (found.mutes, muting_args(plan), len(steps))
         for step in steps:
             expected = "" if step.expected is None else step.expected
             args += (step.partition, expected, step.next)
@@ -315,47 +319,6 @@ class RedisQueue(Desk):
                 del members[name.decode()]
             stored = replace(stored, members=tuple(members.values()))
         return earlier, stored, around
-
-    # -- events ----------------------------------------------------------------------------------
-
-    def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:
-        """Give events after a cursor (empty or unreadable: the oldest kept), oldest first."""
-        check_org(org)
-        return self._events(org, after, limit)
-
-    def unpublished(self, org: str, *, limit: int = 1000) -> Sequence[Event]:
-        """Give the events that the relay has not published yet, oldest first."""
-        check_org(org)
-        stands = self._redis.call("GET", f"{prefix_of(org)}published")
-        return self._events(org, stands.decode() if stands else "", limit)
-
-    def published(self, org: str, cursor: str, *, now: datetime) -> None:
-        """Note that all events up to ``cursor`` are published."""
-        del now
-        check_org(org)
-        if not CURSOR.fullmatch(cursor):
-            message = "cursor: geen plaats in de gebeurtenissen"
-            raise ValueError(message)
-        self._redis.run(prefix_of(org), "published", cursor)
-
-    def _events(self, org: str, after: str, limit: int) -> Sequence[Event]:
-        start, _, index = after.partition(".") if CURSOR.fullmatch(after) else ("-", "", "-1")
-        events: list[Event] = []
-        while len(events) < limit:
-            outbox = f"{prefix_of(org)}outbox"
-            page = self._redis.call("XRANGE", outbox, start, "+", "COUNT", _OUTBOX_PAGE)
-            for entry, fields in page:
-                name = entry.decode()
-                skip = int(index) + 1 if name == start else 0
-                events += (
-                    Event(cursor=f"{name}.{place}", data=data)
-                    for place, data in enumerate(events_of(fields))
-                    if place >= skip
-                )
-            if len(page) < _OUTBOX_PAGE:
-                break
-            start, index = f"({name}", "-1"
-        return events[:limit]
 
     # -- care ------------------------------------------------------------------------------------
 

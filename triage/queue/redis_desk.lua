@@ -169,6 +169,30 @@ local function forget(id, seconds)
   redis.call('EXPIRE', ticket, seconds)
 end
 
+local function forget_mutes(horizon)
+  local mutes = redis.call('HGETALL', key('mutes'))
+  for i = 1, #mutes, 2 do
+    if cjson.decode(mutes[i + 1]).over < horizon then
+      redis.call('HDEL', key('mutes'), mutes[i])
+      redis.call('UNLINK', key('taken', mutes[i]))
+    end
+  end
+end
+
+-- mutes: gives each, and how many tickets it took. keep_mute: a change as `write` gets it
+local function mutes()
+  local found = {}
+  for _, mute in ipairs(redis.call('HVALS', key('mutes'))) do
+    found[#found + 1] = { mute, redis.call('ZCARD', key('taken', cjson.decode(mute).id)) }
+  end
+  return found
+end
+
+local function keep_mute()
+  write_mutes(probe_mutes(take()), 0)
+  return 1
+end
+
 local function sweep()
   local resolved_before, outbox_before = take(), tonumber(take())
   local remember_seconds, limit, most = take(), take(), tonumber(take())
@@ -187,9 +211,11 @@ local function sweep()
   end
   trim_outbox(outbox_before)
   forget_keys()
+  forget_mutes(tonumber(resolved_before))
   return dropped
 end
 
 local commands = { write = write, find = find, claim = claim, get = get,
-  members = members, list = list, stats = stats, published = published, sweep = sweep }
+  members = members, list = list, stats = stats, published = published, sweep = sweep,
+  mutes = mutes, keep_mute = keep_mute }
 return commands[command]()

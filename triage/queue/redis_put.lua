@@ -1,7 +1,8 @@
 -- What a put reads and writes; goes on from redis.lua.
 
--- write: request, answer, at, mark, what was considered, advances, changes, creations, and tickets
--- that replies are about and that the caller does not know -----------------------------------------
+-- write: request, answer, at, mark, what was considered, how the mutes stood (-: it does not matter),
+-- what becomes of them as JSON (or empty), advances, changes, creations, and tickets that replies
+-- are about and that the caller does not know -----------------------------------------
 
 local function take_advances()
   local advances = {}
@@ -308,14 +309,17 @@ local function write()
   local request, answer, now, mark = take(), take(), take(), take()
   local earlier = earlier_answer(request)
   if earlier then return { 'again', earlier } end
-  local considered, advances = cjson.decode(take()), take_advances()
+  local considered, mutes_mark, mutes = cjson.decode(take()), take(), take()
+  local advances = take_advances()
   local changes, creations = take_changes(), take_creations()
   probe_common()
+  mutes = mutes ~= '' and probe_mutes(mutes)
+  local unheard = mutes_mark ~= '-' and mutes_mark ~= muting()
   local moved = moved_positions(advances)
   local fresh, met, alike = compare(creations, changes, considered, mark)
   add_replied_to(met)
-  if #moved > 0 or #met > 0 or #alike > 0 then
-    return { 'stale', moved, alike, met }
+  if #moved > 0 or #met > 0 or #alike > 0 or unheard then
+    return { 'stale', moved, alike, met, unheard and mutes_now() or {} }
   end
 
   local events, queued, teams = {}, {}, {}
@@ -348,6 +352,7 @@ local function write()
   end
   local repeated = #creations - #fresh
   write_keys(request)
+  if mutes then write_mutes(mutes, now) end
   remember(request, repeated .. ' ' .. answer)
   return { 'done', repeated }
 end

@@ -16,11 +16,15 @@ from triage.queue.document import (
     event_data,
     event_id,
     from_state,
+    to_ms,
     window_of,
 )
-from triage.queue.merge import Write
+from triage.queue.merge import Plan, Write
+from triage.queue.mute import Mute
 from triage.queue.summary import Summary
 
+#: Says that a write does not hang on mutes.
+NO_MATTER: Final = b"-"
 #: An entry of the outbox and the place of an event in it.
 CURSOR: Final = re.compile(r"(\d{1,15}-\d{1,15})\.(\d{1,9})")
 
@@ -65,6 +69,21 @@ def write_args(write: Write) -> list[Any]:
         len(write.keys),
         *write.keys,
     ]
+
+
+def muting_args(plan: Plan) -> bytes:
+    """Lay out for ``write`` which mutes begin, end or took a ticket; empty where none does."""
+    writes = [write for one in plan.writes for write in one.whole if write.mutes or write.taken]
+    if not writes:
+        return b""
+    taken = [(write.taken, write.id) for write in writes if write.taken]
+    return mute_args([mute for write in writes for mute in write.mutes], taken)
+
+
+def mute_args(mutes: Iterable[Mute], taken: Sequence[tuple[str, str]]) -> bytes:
+    """Lay out mutes as they stand now, and pairs of a mute and a ticket that it took."""
+    rows = [(mute.id, to_ms(mute.over), mute.to_bytes().decode()) for mute in mutes]
+    return orjson.dumps({"mutes": rows, "taken": taken})
 
 
 def creation_args(creations: Iterable[Created]) -> list[Any]:
@@ -119,6 +138,8 @@ class Found:
 
     #: How things stood when we looked; empty: we did not.
     mark: bytes = b""
+    #: By which mutes it was decided.
+    mutes: bytes = NO_MATTER
     #: Per new ticket, the tickets that share keys with it, and how many.
     alike: dict[str, dict[str, int]] = field(default_factory=dict)
     known: dict[str, Stored] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from triage.errors import Conflict, NotFound
-from triage.queue import Action, actions
+from triage.queue import Action, actions, muting
 from triage.queue.actions import Deed, must_be_open, need_right
 from triage.queue.bundling import MEMBER_LIMIT, merged, split_off
 from triage.queue.document import Stored, before_of, history_item, mark_of
@@ -67,6 +67,8 @@ def restore(
     """
     if outcome["type"] in (Action.SPLIT, Action.MERGED):
         return _restore_regrouped(stored, outcome, find)
+    if outcome["type"] in (Action.MUTED, Action.UNMUTED):
+        return muting.restore(stored, outcome)
     return actions.restore(stored, outcome)
 
 

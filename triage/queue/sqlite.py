@@ -27,6 +27,7 @@ from triage.queue.document import (
     to_ms,
 )
 from triage.queue.merge import check_batch, counts_of, put_result, with_history
+from triage.queue.mute import Mute, by_author
 from triage.queue.planner import plan_put
 from triage.queue.regroup import restore
 from triage.queue.shown import shown_members, to_ticket
@@ -43,6 +44,7 @@ from triage.queue.sqlite_rows import (
     published_cursor,
     read_ticket,
     remember,
+    set_mute,
     shown_ticket,
     stored_of,
     write_plan,
@@ -88,7 +90,8 @@ class SqliteQueue(Desk):
             if not live and len(moved) == len(advances):
                 return PutResult(moved=moved)
             known, alike = known_tickets(db, org, live, at)
-            plan = plan_put(live, known, alike, now=at)
+            mutes = [Mute.parse(raw) for (raw,) in db.execute(SQL["mutes_that_take"], (org,))]
+            plan = plan_put(live, known, alike, now=at, mutes=by_author(mutes))
             write_plan(db, org, plan, at)
             counts = counts_of(plan, moved)
             remember(db, answer, at, counts)
@@ -223,6 +226,24 @@ class SqliteQueue(Desk):
 
         return self._db.write(work)
 
+    # -- mutes -----------------------------------------------------------------------------------
+
+    def mutes(self, org: str) -> Sequence[Mute]:
+        """Give the mutes that are kept, newest first."""
+        check_org(org)
+        rows = self._db.read(lambda db: db.execute(SQL["mutes"], (org,)).fetchall())
+        found = [Mute.parse(raw, taken=count) for raw, count in rows]
+        return sorted(found, key=lambda mute: (mute.at, mute.id), reverse=True)
+
+    def taken_by(self, mute: str, *, limit: int = 100, offset: int = 0) -> Sequence[str]:
+        """Name the tickets that a mute took, newest first."""
+        page = (mute, max(0, min(limit, LIST_LIMIT)), max(0, offset))
+        rows = self._db.read(lambda db: db.execute(SQL["taken_by"], page).fetchall())
+        return [ticket for (ticket,) in rows]
+
+    def _keep_mute(self, mute: Mute) -> None:
+        self._db.write(lambda db: set_mute(db, mute))
+
     # -- events ----------------------------------------------------------------------------------
 
     def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:
@@ -281,6 +302,8 @@ class SqliteQueue(Desk):
             db.execute(SQL["forget_ids"], (at,))
             db.execute(SQL["forget_answers"], (at,))
             db.execute(SQL["forget_keys"], (at,))
+            db.execute(SQL["forget_taken"], (org, horizon))
+            db.execute(SQL["forget_mutes"], (org, horizon))
             # The entry of the cursor stays: not all of its events may be published.
             if place := place_of(published_cursor(db, org)):
                 db.execute(SQL["trim_outbox"], (org, place[0], at - KEEP_EVENTS_SECONDS * 1000))

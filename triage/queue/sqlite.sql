@@ -68,6 +68,21 @@ CREATE TABLE queue_key (
     PRIMARY KEY (org, key, until, ticket)
 ) WITHOUT ROWID;
 
+-- name: schema_3
+CREATE TABLE queue_mute (
+    id TEXT PRIMARY KEY,
+    org TEXT NOT NULL,
+    over INTEGER NOT NULL,                -- when it ends or was ended
+    mute BLOB NOT NULL                    -- JSON (triage/queue/mute.py)
+) WITHOUT ROWID;
+CREATE INDEX queue_mute_org ON queue_mute (org, over);
+CREATE TABLE queue_taken (
+    mute TEXT NOT NULL,
+    ticket TEXT NOT NULL,                 -- that it took
+    at INTEGER NOT NULL,
+    PRIMARY KEY (mute, ticket)
+) WITHOUT ROWID;
+
 -- name: schema_version
 SELECT version FROM queue_schema;
 
@@ -209,6 +224,30 @@ WHERE id = ?2 OR within = ?2;
 
 -- name: forget_ids
 DELETE FROM queue_ticket WHERE forget_at > 0 AND forget_at <= ?;
+
+-- name: mutes
+SELECT mute, (SELECT count(*) FROM queue_taken WHERE queue_taken.mute = queue_mute.id)
+FROM queue_mute WHERE org = ?;
+
+-- name: set_mute
+INSERT INTO queue_mute (id, org, over, mute) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET over = excluded.over, mute = excluded.mute
+WHERE excluded.over < queue_mute.over;
+
+-- name: take
+INSERT OR IGNORE INTO queue_taken (mute, ticket, at) VALUES (?, ?, ?);
+
+-- name: taken_by
+SELECT ticket FROM queue_taken WHERE mute = ? ORDER BY at DESC, ticket LIMIT ? OFFSET ?;
+
+-- name: forget_taken
+DELETE FROM queue_taken WHERE mute IN (SELECT id FROM queue_mute WHERE org = ? AND over < ?);
+
+-- name: forget_mutes
+DELETE FROM queue_mute WHERE org = ? AND over < ?;
+
+-- name: mutes_that_take
+SELECT mute FROM queue_mute WHERE org = ?;
 
 -- name: trim_outbox
 DELETE FROM queue_outbox WHERE org = ? AND id < ? AND at < ?;

@@ -30,6 +30,7 @@ from triage.queue.document import (
     to_ms,
 )
 from triage.queue.merge import Plan, Write
+from triage.queue.mute import Mute
 from triage.queue.planner import Alike
 from triage.queue.shown import to_ticket
 from triage.queue.sqlite_connect import SQL
@@ -158,12 +159,22 @@ def write_ticket(db: Connection, write: Write) -> None:
     )
     for other in write.also:
         write_ticket(db, other)
+    for mute in write.mutes:
+        set_mute(db, mute)
+    if write.taken:
+        db.execute(SQL["take"], (write.taken, after.id, after.outcome[1]))
     if write.rewritten:
         db.execute(SQL["drop_history"], (after.id,))
     items = after.history if write.rewritten else write.appended
     db.executemany(SQL["add_history"], [(after.id, item) for item in items])
     if items:
         db.execute(SQL["bound_history"], (after.id, HISTORY_LIMIT))
+
+
+def set_mute(db: Connection, mute: Mute) -> None:
+    """Write a mute; one that was ended stays so."""
+    row = (mute.id, org_of(mute.id), to_ms(mute.over), mute.to_bytes())
+    db.execute(SQL["set_mute"], row)
 
 
 def write_plan(db: Connection, org: str, plan: Plan, at: int) -> None:

@@ -22,16 +22,18 @@ from triage.metrics import Metrics
 from triage.queue import Queue
 from triage.relay import Relay
 from triage.route import Profile
-from triage.web import audit, docs, handling, ingest, ops, problems, queues, signin, tickets
+from triage.web import audit, docs, handling, ingest, mutes, ops, problems, queues, signin, tickets
 from triage.web.assets import Assets
 from triage.web.background import Chores, Publisher, keep_up
 from triage.web.config import WebConfig
 from triage.web.desk import handover, labelling, labels, lead, pages, show
+from triage.web.desk import mutes as desk_mutes
 from triage.web.desk import tickets as desk_tickets
 from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers
 from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
+from triage.web.desk.muted import Muted
 from triage.web.desk.signalen import Outbox, Signalen
 from triage.web.desk.texts import texts
 from triage.web.door import Door
@@ -45,8 +47,8 @@ from triage.web.threads import Pools
 
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = (
-    *(ingest, queues, tickets, handling, audit, ops, docs, signin),
-    *(pages, desk_tickets, lead, labels, labelling, handover),
+    *(ingest, queues, tickets, handling, mutes, audit, ops, docs, signin),
+    *(pages, desk_tickets, desk_mutes, lead, labels, labelling, handover),
 )
 _DESCRIPTION: Final = """\
 Berichten van burgers aanleveren, de wachtrijen van teams lezen en tickets behandelen.
@@ -83,6 +85,7 @@ def create_app(
         raise Refused(f"geen profiel voor de organisatie {config.default_org}")
     pools = Pools()
     lists, activity = Lists(queue, pools.desk), Activity()
+    muted = Muted(queue, pools.desk)
     assets = Assets(_HERE / "static", config.tokens_css)
     service = Service(
         config=config,
@@ -102,6 +105,7 @@ def create_app(
             pools.background,
             listeners=(
                 lists.note,
+                muted.note,
                 lambda org, events: activity.note(org, [event.data for event in events]),
             ),
         ),
@@ -110,6 +114,7 @@ def create_app(
         views=Views(),
         lists=lists,
         activity=activity,
+        muted=muted,
         answers=load_answers(config.answers_file),
         said=Said(),
         judge=Judge(config, look),

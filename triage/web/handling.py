@@ -26,6 +26,7 @@ from triage.web.models import (
     Intent,
     Link,
     Note,
+    Outcome,
     Owner,
     Reply,
     RequestIn,
@@ -33,7 +34,6 @@ from triage.web.models import (
     TicketOut,
     Topic,
     ticket_out,
-    words,
 )
 from triage.web.problems import wrong
 from triage.web.queues import TicketPath
@@ -92,7 +92,7 @@ class BulkRequest(RequestIn):
         list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
         Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
     ]
-    outcome: Annotated[str, words(100), Field(examples=["beantwoord"])] | None = None
+    outcome: Annotated[Outcome, Field(examples=["beantwoord"])] | None = None
     topic: Topic | None = None
     urgency: AnUrgency | None = None
     intent: Intent | None = None

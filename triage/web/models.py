@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from triage.profiles import INTENTS
-from triage.queue import Depth
+from triage.queue import Depth, Mute
+from triage.queue.mute import MUTED_OUTCOME
 from triage.ticket import State, Ticket, Urgency
 from triage.web.problems import OWN
 
@@ -106,6 +107,15 @@ TicketKeys = Annotated[
 ]
 
 
+def _not_of_mutes(outcome: str) -> str:
+    if outcome == MUTED_OUTCOME:
+        raise PydanticCustomError(f"{OWN}muted", "dat is de uitkomst van een demping")
+    return outcome
+
+
+Outcome = Annotated[str, words(100), AfterValidator(_not_of_mutes)]
+
+
 class RequestIn(BaseModel):
     """What is asked: unknown fields are refused."""
 
@@ -143,9 +153,7 @@ class ResolveRequest(RequestIn):
     owner: Owner | None = None
     token: FencingToken
     outcome: Annotated[
-        str,
-        words(100),
-        Field(description="Hoe het is afgehandeld.", examples=["beantwoord"]),
+        Outcome, Field(description="Hoe het is afgehandeld.", examples=["beantwoord"])
     ]
     note: Note | None = None
     reply: Reply | None = None
@@ -218,6 +226,14 @@ class TicketOut(BaseModel):
     claim: ClaimOut | None
     #: Set aside until then.
     snoozed_until: datetime | None
+    muted_until: Annotated[
+        datetime | None,
+        Field(
+            description=(
+                "Tot wanneer de afzender gedempt is; leeg: niet, of dit is geen leesvraag."
+            )
+        ),
+    ]
     post: Annotated[dict[str, Any], Field(description="Het bericht (`triage schema post`).")]
     assessment: Annotated[
         dict[str, Any], Field(description="Wat het model zei, met de redenen en de regel.")
@@ -315,8 +331,11 @@ class ProblemOut(BaseModel):
     errors: list[FaultOut]
 
 
-def ticket_out(ticket: Ticket) -> TicketOut:
-    """Give a ticket as JSON; the token of its claim is its owner's alone."""
+def ticket_out(ticket: Ticket, mute: Mute | None = None) -> TicketOut:
+    """Give a ticket as JSON; the token of its claim is its owner's alone.
+
+    ``mute``: the one of its author that stands.
+    """
     claim = ticket.claim
     return TicketOut(
         id=ticket.id,
@@ -331,6 +350,7 @@ def ticket_out(ticket: Ticket) -> TicketOut:
         version=ticket.version,
         claim=ClaimOut(owner=claim.owner, until=claim.until) if claim else None,
         snoozed_until=ticket.snoozed_until,
+        muted_until=mute.until if mute else None,
         post=dict(ticket.post),
         assessment=dict(ticket.assessment),
         within=ticket.within,

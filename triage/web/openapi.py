@@ -13,6 +13,7 @@ TAGS: Final = (
     {"name": "berichten", "description": "Berichten van burgers aanleveren."},
     {"name": "wachtrijen", "description": "Hoe de teams ervoor staan en wat er wacht."},
     {"name": "tickets", "description": "Eén ticket lezen en behandelen."},
+    {"name": "dempingen", "description": "Afzenders die even niet gehoord worden."},
     {"name": "beheer", "description": "Of de dienst leeft en hoe het gaat."},
 )
 _SCHEMES: Final = {
@@ -106,6 +107,8 @@ def _errors_of(path: str, method: str) -> list[int]:
 def _scope_of(path: str, method: str) -> str:
     if path == "/api/v1/posts":
         return Scope.POSTS_WRITE.value
+    if path.startswith("/api/v1/mutes") and method == "get":
+        return Scope.EXPORT_READ.value
     if path == "/api/v1/audit":
         return Scope.AUDIT_READ.value
     return (Scope.TICKETS_ACT if method == "post" else Scope.TICKETS_READ).value

@@ -12,8 +12,9 @@ from fastapi.responses import StreamingResponse
 
 from triage.errors import NotFound
 from triage.queue import Depth
+from triage.queue.mute import author_key_of
 from triage.route import Profile
-from triage.ticket import org_of
+from triage.ticket import Ticket, org_of
 from triage.web.audit import audit, audit_list
 from triage.web.background import clock
 from triage.web.identity import Scope, SignedIn, check_team, needs, still_signed_in
@@ -101,12 +102,13 @@ async def tickets(
         service.queue.list, profile.org, team, now=clock(), limit=limit, offset=offset
     )
     await audit_list(request, (ticket.id for ticket in found))
+    muted = await service.muted.of(profile.org, now=clock())
     return TicketsOut(
         org=profile.org,
         team=team,
         limit=limit,
         offset=offset,
-        tickets=[ticket_out(ticket) for ticket in found],
+        tickets=[ticket_out(ticket, muted.get(_author(ticket))) for ticket in found],
     )
 
 
@@ -117,7 +119,12 @@ async def one(request: Request, service: AService, me: SignedIn, ticket: TicketP
     found = await service.pools.desk(service.queue.get, ticket, now=clock())
     check_team(me, found.org, found.team)
     await audit(request, "ticket.view", ticket)
-    return ticket_out(found)
+    muted = await service.muted.of(found.org, now=clock())
+    return ticket_out(found, muted.get(_author(found)))
+
+
+def _author(ticket: Ticket) -> str:
+    return author_key_of(ticket.org, ticket.post)
 
 
 @router.get(

@@ -23,6 +23,7 @@ from triage.web.desk.activity import Activity
 from triage.web.desk.answers import Answer
 from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
+from triage.web.desk.muted import Muted
 from triage.web.desk.signalen import Outbox
 from triage.web.events import Hub
 from triage.web.limits import Buckets
@@ -53,6 +54,7 @@ class Service:
     #: What the desk lists and counts.
     lists: Lists
     activity: Activity
+    muted: Muted
     answers: Sequence[Answer]
     #: What people said of labels, and the model that gave them.
     said: Said

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from triage.queue import Action
+from triage.ticket import State
 
 #: How long somebody counts as at work after the last thing done.
 AT_WORK: Final = timedelta(minutes=15)
@@ -87,7 +88,7 @@ class Activity:
         """Count events (``Event.data``)."""
         known = self._orgs.setdefault(org, _Org())
         for data in events:
-            if data["id"] in known.seen:
+            if data["id"] in known.seen or _is_nobodys(data):
                 continue
             known.seen[data["id"]] = None
             if len(known.seen) > SEEN_LIMIT:
@@ -136,6 +137,12 @@ def _latest(known: _Org) -> datetime | None:
     times = [at for at, _ in known.people.values()]
     times += [at[-1] for at in (*known.arrivals.values(), *known.handled.values()) if at]
     return max(times, default=None)
+
+
+def _is_nobodys(data: Mapping[str, Any]) -> bool:
+    """Whether a mute took a ticket, or gave it back: that is nobody's work."""
+    new = data["type"] == Action.CREATED
+    return bool(data.get("mute")) or (new and data["state"] == State.RESOLVED)
 
 
 def _count(known: _Org, data: Mapping[str, Any]) -> None:

@@ -64,12 +64,14 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
         rows = await service.lists.filtered(profile.org, team, asked, me=screen.me.name, now=now)
         total = len(rows)
     await audit_list(request, (row.id for row in rows[:FIRST]))
+    muted = await service.muted.among(profile.org, rows[:FIRST], now=now)
     name = name_of(profile, team)
     return screen.page(
         "queue.html",
         team=stands,
         team_name=name,
         rows=rows[:FIRST],
+        muted=muted,
         total=total,
         asked=asked,
         channels=CHANNELS,
@@ -113,18 +115,21 @@ async def team_rows(
     window = rows[start : start + count]
     renewed = await service.lists.renewed(window, now=now)
     await audit_list(request, (row.id for row in window))
-    lines = _lines(screen, [renewed.get(row.id, row) for row in window], now)
+    muted = await service.muted.among(profile.org, window, now=now)
+    lines = _lines(screen, [renewed.get(row.id, row) for row in window], now, muted)
     return _json({"total": len(rows), "from": start, "at": at, "rows": lines})
 
 
-def _lines(screen: Screen, rows: Sequence[Row], now: datetime) -> list[dict[str, Any]]:
+def _lines(
+    screen: Screen, rows: Sequence[Row], now: datetime, muted: frozenset[str]
+) -> list[dict[str, Any]]:
     macro = screen.service.templates.get_template("_row.html").module.line  # type: ignore[attr-defined] # made by Jinja
     return [
         {
             "id": row.id,
             "version": row.version,
             "urgency": row.urgency.value,
-            "html": str(macro(row, now, screen.t, screen.me.name)),
+            "html": str(macro(row, now, screen.t, screen.me.name, row.id in muted)),
         }
         for row in rows
     ]

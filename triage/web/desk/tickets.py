@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 
 from triage.errors import NotFound
 from triage.profiles import TOPICS
-from triage.ticket import Ticket, ticket_id
+from triage.queue.mute import author_key
+from triage.ticket import State, Ticket, ticket_id
 from triage.web.audit import audit, audit_list
 from triage.web.background import clock
 from triage.web.desk.answers import offered
@@ -20,6 +21,7 @@ from triage.web.desk.rows import Row, row_of
 from triage.web.desk.screen import ATicketScreen, Screen
 from triage.web.desk.words import Label, words_of
 from triage.web.identity import Scope, check_team, needs
+from triage.web.mutes import taken
 from triage.web.queues import TicketPath, name_of
 
 router: Final = APIRouter(
@@ -38,7 +40,9 @@ INSIDE_LIMIT: Final = 200
 async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket on a page of its own."""
     found = await _seen(screen, ticket, "ticket.view")
-    context = _context(screen, found, clock()) | await _talk(screen, found)
+    context = (
+        _context(screen, found, clock()) | await _talk(screen, found) | await _mute(screen, found)
+    )
     settings = screen.settings(page="ticket", team=found.team, ticket=found.id)
     return screen.page("ticket.html", settings=settings, **context)
 
@@ -47,7 +51,9 @@ async def ticket_page(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse
 async def pane(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
     """Show one ticket as a part of the queue's page."""
     found = await _seen(screen, ticket, "ticket.view")
-    context = _context(screen, found, clock()) | await _talk(screen, found)
+    context = (
+        _context(screen, found, clock()) | await _talk(screen, found) | await _mute(screen, found)
+    )
     return screen.page("_pane.html", **context)
 
 
@@ -75,14 +81,16 @@ async def words(screen: ATicketScreen, ticket: TicketPath, label: Label) -> HTML
 
 @router.get("/tickets/{ticket}/author")
 async def same_author(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
-    """Show other open tickets of the same author."""
+    """Show other open tickets of the same author, and what mutes took of theirs."""
     found = row_of(await _seen(screen, ticket, "author.view"))
-    rows = [
+    muted = [row for row in await _muted_rows(screen, found) if row.id != found.id]
+    closed = frozenset(row.id for row in muted)
+    rows = muted + [
         row
         for row in await _all_rows(screen)
         if row.author_id and row.author_id == found.author_id and row.id != found.id
     ]
-    return await _near(screen, rows)
+    return await _near(screen, rows, closed)
 
 
 @router.get("/tickets/{ticket}/place")
@@ -107,10 +115,13 @@ def _street(place: str) -> str:
     return place.partition(",")[0].rstrip("0123456789 -").casefold()
 
 
-async def _near(screen: Screen, rows: list[Row]) -> HTMLResponse:
+async def _near(
+    screen: Screen, rows: list[Row], closed: frozenset[str] = frozenset()
+) -> HTMLResponse:
     rows.sort(key=lambda row: row.created_at, reverse=True)
     await audit_list(screen.request, (row.id for row in rows[:NEAR_LIMIT]))
-    return screen.page("_near.html", rows=rows[:NEAR_LIMIT], more=max(0, len(rows) - NEAR_LIMIT))
+    more = max(0, len(rows) - NEAR_LIMIT)
+    return screen.page("_near.html", rows=rows[:NEAR_LIMIT], more=more, closed=closed)
 
 
 async def _all_rows(screen: Screen) -> list[Row]:
@@ -129,6 +140,29 @@ async def _seen(screen: Screen, ticket: str, what: str) -> Ticket:
     check_team(screen.me, found.org, found.team)
     await audit(screen.request, what, ticket)
     return found
+
+
+async def _mute(screen: Screen, ticket: Ticket) -> dict[str, Any]:
+    """Give the mute of a ticket's author, and whether the one who looks may end it."""
+    found = await screen.service.muted.by(ticket.org, row_of(ticket), now=clock())
+    mine = found is not None and found.by == screen.me.name
+    return {"mute": found, "may_unmute": mine or Scope.EXPORT_READ in screen.me.scopes}
+
+
+async def _muted_rows(screen: Screen, author: Row) -> list[Row]:
+    """Give what mutes took of an author: it stands in no list."""
+    if not author.author_id:
+        return []
+    org, service = screen.profile.org, screen.service
+    key = author_key(org, author.channel, author.author_id)
+    mutes = [one for one in await service.pools.desk(service.queue.mutes, org) if one.author == key]
+    found = [await taken(service, screen.me, mute, limit=NEAR_LIMIT) for mute in mutes]
+    rows = {ticket.id: row_of(ticket) for own in found for ticket in own if _closed(ticket)}
+    return list(rows.values())
+
+
+def _closed(ticket: Ticket) -> bool:
+    return ticket.state is State.RESOLVED
 
 
 async def _talk(screen: Screen, ticket: Ticket) -> dict[str, Any]:
@@ -186,6 +220,8 @@ def _context(screen: Screen, ticket: Ticket, now: datetime) -> dict[str, Any]:
         "replies": (),
         "answers_to": "",
         "words": words_of(ticket, "topic"),
+        "mute": None,
+        "may_unmute": False,
         "bundle": {"variants": (), "authors": 0, "count": row.count}
         | dict(getattr(ticket, "bundle", None) or {}),
         "answers": [(answer, answer.filled(values), fits) for answer, fits in answers],
@@ -202,7 +238,7 @@ _POST: Final[dict[str, Any]] = {
     "attachments": (),
 }
 _ITEM: Final[dict[str, Any]] = dict.fromkeys(
-    ("by", "outcome", "note", "reply", "link", "text", "until", "beside")
+    ("by", "outcome", "note", "reply", "link", "text", "until", "beside", "muted_by")
 )
 
 

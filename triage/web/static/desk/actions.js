@@ -1,6 +1,7 @@
 // What a person does to tickets: shown at once, sent until answered, taken back when refused.
 
 import { $, settings, t, toast } from "./dom.js";
+import { endMute, told } from "./mutes.js";
 import { act, Refusal } from "./net.js";
 
 const UNDO_MS = 10_000;
@@ -110,9 +111,38 @@ export class Actions {
     const id = this.pane.id;
     const body = { outcome, token: this.pane.token, ...(reply && { reply }), ...(link && { link }) };
     const what = settings.outcomes[outcome] ?? outcome;
-    const before = async () => { body.token ??= await this.take(id); };
-    const done = await this.run(id, "resolve", body, { said: t("resolved", { what }), leaves: true, before });
+    const days = outcome === "spam" ? Number($("mute-days")?.value) : 0;
+    let muted = null;
+    const before = async () => {
+      body.token ??= await this.take(id);
+      if (days) muted = await act(`/api/v1/tickets/${id}/mute`, { days, reason: "spam" });
+    };
+    const back = days ? async () => { await act(`/api/v1/tickets/${id}/undo`, {}); await endMute(muted.id, true); } : null;
+    const said = t(days ? "resolved_muted" : "resolved", { what });
+    const done = await this.run(id, "resolve", body, { said, leaves: true, before, back });
     if (done) this.pane.dropDraft(id);
+  }
+
+  // Mutes who wrote the post; the ticket stays as it is.
+  async mute(days, reason, words = "") {
+    const body = { days, reason, ...(words && { words }) };
+    await this.run(this.pane.id, "mute", body, { said: t("muted", { what: t(`mute_${days}`) }), back: (answer) => endMute(answer.id, true) });
+  }
+
+  async unmute() {
+    const id = this.pane.pane?.dataset.mute;
+    if (!settings.acts || !id) return;
+    const again = async () => {
+      this.pane.forget(this.pane.id);
+      await this.pane.again();
+      await this.list?.read();
+    };
+    try {
+      told(await endMute(id), again);
+    } catch (error) {
+      this.refused(error);
+    }
+    await again();
   }
 
   async take(id) {
@@ -175,10 +205,10 @@ export class Actions {
     let done = false;
     try {
       await before?.();
-      const answer = await act(`/api/v1/tickets/${id}/${action}`, action === "note" || action === "reopen" ? without(body) : body);
+      const answer = await act(`/api/v1/tickets/${id}/${action}`, ["note", "reopen", "mute"].includes(action) ? without(body) : body);
       done = true;
       this.remember(id, action, answer, leaves);
-      if (undo) this.offer([id], said, back);
+      if (undo) this.offer([id], said, back && (() => back(answer)));
       else toast(said, { ms: 4_000 });
     } catch (error) {
       this.tokens.delete(id);
@@ -196,6 +226,7 @@ export class Actions {
 
   remember(id, action, answer, leaves) {
     if (action === "claim") this.tokens.set(id, answer.claim.token);
+    else if (action === "mute") return; // it leaves the claim alone
     else if (leaves || action === "release" || !answer.claim) this.tokens.delete(id);
     if (this.tokens.size > 200) this.tokens.delete(this.tokens.keys().next().value);
   }

@@ -1,6 +1,6 @@
 // Everything by keyboard. Single letters can be switched off, and mean nothing while typing.
 
-import { $, settings, store, t } from "./dom.js";
+import { $, settings, store, t, toast } from "./dom.js";
 import * as menus from "./menu.js";
 import { toggle } from "./alarm.js";
 import { other } from "./words.js";
@@ -20,6 +20,11 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
   const team = () => actions.isOpen() && menus.teams(pane.pane.dataset.team, (key) => actions.reassign(key));
   const time = () => actions.isOpen() && menus.times((seconds, what) => actions.snooze(seconds, what));
   const best = () => [...pane.pane.querySelectorAll(".chip[data-topic] kbd")].map((mark) => mark.parentElement.dataset.topic);
+  const mute = () => {
+    if (pane.pane?.querySelector("[data-act=unmute]")) actions.unmute();
+    else if (pane.pane?.dataset.mute) toast(t("mute_others"), { ms: 4_000 });
+    else if (pane.pane?.querySelector("[data-menu=mute]")) menus.mutes((days, reason, words) => actions.mute(days, reason, words));
+  };
   const source = () => pane.pane?.querySelector("a[target=_blank][href]")?.click();
 
   const read = pane ? {
@@ -33,6 +38,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
     a: team,
     s: time,
     m: () => focus("note"),
+    d: mute,
     l: () => regroup.split(),
     o: source,
     w: other,
@@ -56,7 +62,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
   function commands() {
     const named = [
       ...(list ? [["cmd_next", "n"], ["cmd_search", "/"]] : []),
-      ...(pane?.pane ? [["cmd_claim", "c"], ["cmd_release", "u"], ["cmd_resolve", "r"], ["cmd_confirm", "y"], ["cmd_topic", "t"], ["cmd_intent", "i"], ["cmd_reassign", "a"], ["cmd_escalate", "e"], ["cmd_snooze", "s"], ["cmd_note", "m"], ["cmd_split", "l"], ["cmd_undo", "z"]] : []),
+      ...(pane?.pane ? [["cmd_claim", "c"], ["cmd_release", "u"], ["cmd_resolve", "r"], ["cmd_confirm", "y"], ["cmd_topic", "t"], ["cmd_intent", "i"], ["cmd_reassign", "a"], ["cmd_escalate", "e"], ["cmd_snooze", "s"], ["cmd_note", "m"], ["cmd_mute", "d"], ["cmd_split", "l"], ["cmd_undo", "z"]] : []),
       ...further,
       ["cmd_keys", "?"],
     ].map(([name, key]) => ({ label: t(name), key, run: all[key] }));
@@ -66,7 +72,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
     const to = (path) => () => { location.href = path + (org ? `?org=${encodeURIComponent(org)}` : ""); };
     named.push({ label: t("go_board"), run: to("/") });
     if (settings.acts) named.push({ label: t("go_one"), run: to("/labels/een-voor-een") });
-    if (settings.leads) named.push({ label: t("go_lead"), run: to("/sturing") });
+    if (settings.leads) named.push({ label: t("go_lead"), run: to("/sturing") }, { label: t("go_mutes"), run: to("/dempingen") });
     for (const [key, name] of Object.entries(settings.teams)) named.push({ label: t("go_queue", { what: name }), run: to(`/teams/${encodeURIComponent(key)}`) });
     menus.menu(t("cmd_search"), named);
   }

@@ -10,6 +10,7 @@ import { List } from "./list.js";
 import { clocks, listen } from "./live.js";
 import { labelling } from "./one.js";
 import * as menus from "./menu.js";
+import { mutesPage } from "./mutes.js";
 import { bus, resume } from "./net.js";
 import { Pane } from "./pane.js";
 import { Regroup } from "./regroup.js";
@@ -44,7 +45,7 @@ function reader(list) {
     if (!button) return;
     const { act, menu, urgency, topic, intent } = button.dataset;
     if (act) actions[act]();
-    else if (menu) menus[{ reassign: "teams", snooze: "times", topic: "topics", intent: "intents" }[menu]](...chosen(menu, pane, actions));
+    else if (menu) menus[{ reassign: "teams", snooze: "times", topic: "topics", intent: "intents", mute: "mutes" }[menu]](...chosen(menu, pane, actions));
     else if (urgency) actions.correct("urgency", urgency);
     else if (topic) actions.correct("topic", topic);
     else if (intent) actions.correct("intent", intent);
@@ -71,6 +72,7 @@ function chosen(menu, pane, actions) {
   const best = [...pane.pane.querySelectorAll(".chip[data-topic] kbd")].map((mark) => mark.parentElement.dataset.topic);
   return {
     reassign: [pane.pane.dataset.team, (team) => actions.reassign(team)],
+    mute: [(days, reason, words) => actions.mute(days, reason, words)],
     snooze: [(seconds, what) => actions.snooze(seconds, what)],
     topic: [best, (topic) => actions.correct("topic", topic)],
     intent: [(intent) => actions.correct("intent", intent)],
@@ -117,5 +119,6 @@ else if (settings.page === "queue") queue();
 else if (settings.page === "ticket") keys(reader(null));
 else if (settings.page === "labelling") keys(labelling());
 else keys();
+if (settings.page === "mutes") mutesPage();
 listen();
 resume(() => bus.dispatchEvent(new Event("resync")));

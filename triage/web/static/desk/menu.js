@@ -110,6 +110,14 @@ export function teams(own, choose) {
   menu(t("choose_team"), Object.entries(settings.teams).filter(([key]) => key !== own).map(([key, label]) => ({ label, run: () => choose(key) })));
 }
 
+export function mutes(choose) {
+  const why = (days) => menu(t("choose_reason"), [
+    { label: t("mute_spam"), key: "1", run: () => choose(days, "spam") },
+    { label: t("mute_other"), key: "2", run: () => { const words = prompt(t("mute_why"))?.trim(); if (words) choose(days, "anders", words); } },
+  ], { quick: true });
+  menu(t("choose_mute"), [1, 7, 30].map((days, place) => ({ label: t(`mute_${days}`), key: String(place + 1), run: () => why(days) })), { quick: true });
+}
+
 export function times(choose) {
   const hour = 3600;
   const morning = new Date();

@@ -7,7 +7,7 @@ import { released } from "./press.js";
 
 const KEPT = 8; // panes read ahead
 const DRAFTS = `triage.drafts.${settings.me}`;
-const FIELDS = ["reply", "link", "outcome", "note"];
+const FIELDS = ["reply", "link", "outcome", "mute-days", "note"];
 
 export class Pane extends EventTarget {
   constructor(box) {
