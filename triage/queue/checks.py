@@ -36,7 +36,7 @@ def check_org(org: str) -> None:
     """Refuse what is no organisation: it is part of keys. Raises NotFound."""
     if not ORG.fullmatch(org):
         message = "deze organisatie bestaat niet"
-        raise NotFound(message)
+        raise NotFound(message, code="no-org")
 
 
 def check_ticket(ticket: str) -> str:

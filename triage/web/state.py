@@ -93,7 +93,7 @@ def profile_of(service: Service, org: str) -> Profile:
     """Give the profile of an organisation. Raises NotFound."""
     profile = service.profiles.get(org)
     if profile is None:
-        raise NotFound("deze organisatie is hier niet bekend")
+        raise NotFound("deze organisatie is hier niet bekend", code="no-org")
     return profile
 
 

@@ -55,7 +55,7 @@ async def hand_over(
     """Geef een ticket aan Signalen en sluit het; het wordt verstuurd tot Signalen het heeft."""
     outbox = service.outbox
     if outbox is None:
-        raise Problem(404, "deze dienst geeft niets door aan Signalen")
+        raise Problem(404, "no-signalen")
     by = acting(act.me, body.owner)
     stands = await read_ticket(service, ticket)
     token = body.token

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from fastapi import Request
+
 #: The languages of the catalogue, in its order; the first is the one for who chose none.
 LANGUAGES: Final = ("nl", "en")
 #: The cookie in which a browser keeps the language that was chosen.
@@ -44,6 +46,12 @@ def texts(language: str) -> Texts:
     """Give the catalogue in a language; in Dutch where we don't have it."""
     place = LANGUAGES.index(language) if language in LANGUAGES else 0
     return Texts(LANGUAGES[place], {key: both[place] for key, both in _entries(_catalogue(), "")})
+
+
+def spoken(request: Request) -> Texts:
+    """Give the catalogue in the language of who asks: as chosen in a browser, Dutch to programs."""
+    programs = "authorization" in request.headers
+    return texts("" if programs else request.cookies.get(LANGUAGE_COOKIE, ""))
 
 
 @cache
