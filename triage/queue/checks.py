@@ -71,6 +71,7 @@ def check_change(change: Change) -> None:
     for field in ("team", "topic", "intent", "outcome"):
         check_name(field, getattr(change, field))
     check_name("note", change.note, NOTE_LIMIT)
+    check_name("hand_over", change.hand_over, NOTE_LIMIT)
     check_name("reply", change.reply, NOTE_LIMIT)
     check_name("link", change.link, LINK_LIMIT)
 

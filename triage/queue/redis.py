@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from triage.errors import Refused, Unavailable
-from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, Event, PutResult, actions
+from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, PutResult, actions
 from triage.queue.actions import Decision
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
 from triage.queue.desk import Desk
@@ -33,11 +33,10 @@ from triage.queue.document import (
 from triage.queue.merge import Plan, check_batch, counts_of, put_result, with_history
 from triage.queue.planner import plan_put
 from triage.queue.redis_connect import Connection, Denied
+from triage.queue.redis_outbox import RedisOutbox
 from triage.queue.redis_wire import (
-    CURSOR,
     Found,
     creation_args,
-    events_of,
     find_args,
     known_args,
     moved_of,
@@ -59,11 +58,9 @@ SWEEP_LIMIT: Final = 500
 #: The most posts in those tickets, but for one that has more: Redis answers nobody meanwhile.
 SWEEP_POSTS: Final = 5_000
 _WHICH: Final = {None: "all", False: "copies", True: "replies"}
-#: Entries of the outbox read at once; an entry holds the events of a whole batch.
-_OUTBOX_PAGE: Final = 16
 
 
-class RedisQueue(Desk):
+class RedisQueue(RedisOutbox, Desk):
     """See :class:`triage.queue.Queue`. For all threads of a process."""
 
     def __init__(self, url: str, *, allow_volatile: bool = False) -> None:
@@ -315,47 +312,6 @@ class RedisQueue(Desk):
                 del members[name.decode()]
             stored = replace(stored, members=tuple(members.values()))
         return earlier, stored, around
-
-    # -- events ----------------------------------------------------------------------------------
-
-    def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:
-        """Give events after a cursor (empty or unreadable: the oldest kept), oldest first."""
-        check_org(org)
-        return self._events(org, after, limit)
-
-    def unpublished(self, org: str, *, limit: int = 1000) -> Sequence[Event]:
-        """Give the events that the relay has not published yet, oldest first."""
-        check_org(org)
-        stands = self._redis.call("GET", f"{prefix_of(org)}published")
-        return self._events(org, stands.decode() if stands else "", limit)
-
-    def published(self, org: str, cursor: str, *, now: datetime) -> None:
-        """Note that all events up to ``cursor`` are published."""
-        del now
-        check_org(org)
-        if not CURSOR.fullmatch(cursor):
-            message = "cursor: geen plaats in de gebeurtenissen"
-            raise ValueError(message)
-        self._redis.run(prefix_of(org), "published", cursor)
-
-    def _events(self, org: str, after: str, limit: int) -> Sequence[Event]:
-        start, _, index = after.partition(".") if CURSOR.fullmatch(after) else ("-", "", "-1")
-        events: list[Event] = []
-        while len(events) < limit:
-            outbox = f"{prefix_of(org)}outbox"
-            page = self._redis.call("XRANGE", outbox, start, "+", "COUNT", _OUTBOX_PAGE)
-            for entry, fields in page:
-                name = entry.decode()
-                skip = int(index) + 1 if name == start else 0
-                events += (
-                    Event(cursor=f"{name}.{place}", data=data)
-                    for place, data in enumerate(events_of(fields))
-                    if place >= skip
-                )
-            if len(page) < _OUTBOX_PAGE:
-                break
-            start, index = f"({name}", "-1"
-        return events[:limit]
 
     # -- care ------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from triage.web.desk.activity import Activity
 from triage.web.desk.answers import load_answers
 from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
-from triage.web.desk.signalen import Outbox, Signalen
+from triage.web.desk.signalen import Signalen
 from triage.web.desk.texts import texts
 from triage.web.door import Door
 from triage.web.events import Hub
@@ -113,7 +113,6 @@ def create_app(
         answers=load_answers(config.answers_file),
         said=Said(),
         judge=Judge(config, look),
-        outbox=Outbox(config.outbox) if config.signalen_url and config.outbox else None,
         templates=_templates(assets),
     )
     app = App(
@@ -163,9 +162,8 @@ def _templates(assets: Assets) -> Environment:
 
 def _senders(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     config = service.config
-    if service.outbox is not None:
-        signalen = Signalen(config.signalen_url, config.signalen_token)
-        yield handover.send_all(service, service.outbox, signalen)
+    if config.signalen_url:
+        yield handover.send_all(service, Signalen(config.signalen_url, config.signalen_token))
 
 
 @contextlib.asynccontextmanager
@@ -201,5 +199,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        if service.outbox is not None:
-            service.outbox.close()

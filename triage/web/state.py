@@ -23,7 +23,6 @@ from triage.web.desk.activity import Activity
 from triage.web.desk.answers import Answer
 from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
-from triage.web.desk.signalen import Outbox
 from triage.web.events import Hub
 from triage.web.limits import Buckets
 from triage.web.seen import Seen, Views
@@ -57,8 +56,6 @@ class Service:
     #: What people said of labels, and the model that gave them.
     said: Said
     judge: Judge
-    #: What goes to Signalen; None: nothing does.
-    outbox: Outbox | None
 
 
 def service_of(request: Request) -> Service:

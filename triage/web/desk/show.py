@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from triage.web.desk.signalen import REFUSED, SENDER, SENT, WITHDRAWN
 from triage.web.desk.texts import Texts
 
 _MINUTES_A_DAY: Final = 24 * 60
@@ -140,6 +141,27 @@ def host(address: str) -> str:
         return address
 
 
+def note_of(item: Mapping[str, Any], t: Texts) -> str:
+    """Give the note of an item of a history: people's own words, ours in the language asked for.
+
+    >>> from triage.web.desk.texts import texts
+    >>> note_of({"by": "Signalen", "note": "melding 12"}, texts("en"))
+    'signal 12'
+    >>> note_of({"by": "Anna", "note": "melding 12"}, texts("en"))
+    'melding 12'
+    """
+    said = str(item.get("note") or "")
+    if item.get("by") != SENDER:
+        return said
+    if said in _OF_SIGNALEN:
+        return t(_OF_SIGNALEN[said])
+    word, _, number = said.partition(" ")
+    return t("signalen.sent", number=number) if word == SENT else said
+
+
+_OF_SIGNALEN: Final = {REFUSED: "signalen.refused", WITHDRAWN: "signalen.withdrawn"}
+
+
 def number(value: int, t: Texts) -> str:
     """Write a number with its thousands apart.
 
@@ -167,6 +189,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "safe_link": safe_link,
     "host": host,
     "thousands": number,
+    "note_of": note_of,
     "span": span,
     "pairs": pairs,
     "merged": merged,
