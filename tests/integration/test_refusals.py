@@ -162,7 +162,7 @@ def test_refusals_about_models_come_in_english(server: ApiServer) -> None:
     refused(step("promote", version="niet-daar"), 409, "no-such-model")
     live = boss.page("/labels")
     assert live.status_code == 200
-    found = re.search(r'<tr><th scope="row">([^<]*)</th><td>\w', live.text)
+    found = re.search(r'<tr><th scope="row">([^<]*)</th><td class="people"', live.text)
     assert found is not None
     version = found[1]
     refused(step("promote", version=version), 409, "gate-unmeasured")

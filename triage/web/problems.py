@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 
 from triage.errors import InvalidPost, NotFound, StoreLost, Unavailable
 from triage.post import FIELDS
-from triage.web.desk.texts import Texts, spoken
+from triage.web.desk.texts import Texts, other_language, spoken
 
 #: Where people sign in.
 SIGN_IN: Final = "/aanmelden"
@@ -131,7 +131,12 @@ def answer(request: Request, problem: Problem) -> Response:
             return Response(status_code=401, headers={"HX-Redirect": where})
         return RedirectResponse(where, status_code=303)
     html = request.app.state.service.templates.get_template("problem.html").render(
-        t=t, title=problem.title(t), detail=problem.detail(t), me=None, csrf=""
+        t=t,
+        title=problem.title(t),
+        detail=problem.detail(t),
+        other_language=other_language(request),
+        me=None,
+        csrf="",
     )
     return HTMLResponse(html, status_code=problem.status, headers=problem.headers)
 

@@ -18,7 +18,7 @@ from triage.web import sessions
 from triage.web.audit import audit
 from triage.web.auth import slow_down
 from triage.web.background import clock
-from triage.web.desk.texts import spoken
+from triage.web.desk.texts import LANGUAGE_COOKIE, LANGUAGES, other_language, spoken
 from triage.web.identity import SignedIn, page_context
 from triage.web.oidc import OpenId, SignInRefused
 from triage.web.problems import SIGN_IN
@@ -38,6 +38,7 @@ ATTEMPT_SECONDS: Final = 600
 BEGUN_PER_MINUTE: Final = 300
 FAILED_PER_MINUTE: Final = 30
 
+_YEAR: Final = 31_536_000
 #: What came of a sign-in, by its key in the catalogue (``signin``), with the status of its page.
 _STATUS: Final = {
     "ongeldig": 400,
@@ -136,6 +137,25 @@ async def link(request: Request, service: AService) -> Response:
     return await _enter(request, Identity.from_mapping(value), "/")
 
 
+@router.get("/taal")
+async def language(
+    service: AService,
+    taal: Annotated[str, Query(max_length=2)],
+    naar: Annotated[str, Query(max_length=4000, alias="next")] = "/",
+) -> Response:
+    """Choose a language before signing in; the browser keeps it."""
+    response = RedirectResponse(naar if _OWN.fullmatch(naar) else "/", status_code=303)
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        taal if taal in LANGUAGES else LANGUAGES[0],
+        max_age=_YEAR,
+        path="/",
+        secure=service.config.secure,
+        samesite="lax",
+    )
+    return response
+
+
 @router.post("/uit")
 async def sign_out(request: Request, me: SignedIn) -> Response:
     """End the session."""
@@ -167,8 +187,11 @@ async def _refuse(request: Request, reason: str) -> Response:
 def _page(request: Request, reason: str, *, naar: str = "/", code: str = "") -> Response:
     service, openid = service_of(request), _provider(request)
     t = spoken(request)
+    here = f"{request.url.path}?{request.url.query}" if request.method == "GET" else SIGN_IN
     values: dict[str, Any] = {
         "t": t,
+        "title": t("signin.title_out" if reason == "uit" else "signin.title"),
+        "other_language": other_language(request, here),
         "told": t(f"signin.{reason}") if reason else "",
         "advice": t(f"signin.{reason}-advice") if reason else "",
         "failed": bool(reason) and reason != "uit",

@@ -19,7 +19,7 @@ from triage.labels.masking import Pseudonyms, masker_of
 from triage.models import Registry
 from triage.models.evaluations import latest_verdict
 from triage.models.gate import Shortfall
-from triage.models.history import Entry
+from triage.models.history import Entry, previous
 from triage.models.live import codebook_of
 from triage.models.shadow import Agreement, agreement
 from triage.models.tally import COUNTS
@@ -64,6 +64,8 @@ class Models:
     lines: Sequence[Line]
     history: Sequence[Entry]
     shadow: str | None
+    #: The version to go back to, where there is one.
+    earlier: str | None
     compared: Agreement | None
     agreed: Sequence[Agreed]
 
@@ -172,6 +174,7 @@ def _models(service: Service, org: str) -> Models:
         lines=lines,
         history=history[::-1][:STEPS],
         shadow=shadow,
+        earlier=previous(history),
         compared=agreement(config.data / COUNTS, shadow) if shadow else None,
         agreed=service.said.agreement(org, since),
     )

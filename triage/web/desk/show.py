@@ -172,6 +172,17 @@ def number(value: int, t: Texts) -> str:
     return f"{value:,}".replace(",", "." if t.language == "nl" else ",")
 
 
+def decimal(value: float, t: Texts, digits: int = 2, *, sign: bool = False) -> str:
+    """Write a number with its decimals.
+
+    >>> from triage.web.desk.texts import texts
+    >>> decimal(0.5, texts("nl"), sign=True), decimal(-1.25, texts("en"), 1)
+    ('+0,50', '-1.2')
+    """
+    said = f"{value:{'+' if sign else ''}.{digits}f}"
+    return said.replace(".", ",") if t.language == "nl" else said
+
+
 def pairs(keys: Iterable[str], t: Texts, group: str) -> list[tuple[str, str]]:
     """Give keys with their texts."""
     return [(key, t.of(group, key)) for key in keys]
@@ -189,6 +200,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "safe_link": safe_link,
     "host": host,
     "thousands": number,
+    "decimal": decimal,
     "note_of": note_of,
     "span": span,
     "pairs": pairs,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request
 
@@ -52,6 +53,16 @@ def spoken(request: Request) -> Texts:
     """Give the catalogue in the language of who asks: as chosen in a browser, Dutch to programs."""
     programs = "authorization" in request.headers
     return texts("" if programs else request.cookies.get(LANGUAGE_COOKIE, ""))
+
+
+#: Where somebody who is not signed in chooses a language.
+LANGUAGE_PATH: Final = "/aanmelden/taal"
+
+
+def other_language(request: Request, here: str = "/") -> str:
+    """Give the address that goes on to a page of ours in the other language."""
+    other = next(one for one in LANGUAGES if one != spoken(request).language)
+    return f"{LANGUAGE_PATH}?{urlencode({'taal': other, 'next': here})}"
 
 
 @cache
