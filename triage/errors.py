@@ -13,7 +13,18 @@ REASON_LIMIT: Final = 500
 
 
 class TriageError(Exception):
-    """Base of every error of ours."""
+    """Base of every error of ours.
+
+    ``code`` names what is wrong for programs, and the text by which the desk tells it in the
+    language of who looks (``problem`` in ``texts.toml``).
+    """
+
+    code: str = "refused"
+
+    def __init__(self, *said: object, code: str = "") -> None:
+        super().__init__(*said)
+        if code:
+            self.code = code
 
     def __str__(self) -> str:
         return super().__str__() or (self.__doc__ or "").splitlines()[0]
@@ -52,9 +63,13 @@ class InvalidProfile(TriageError):
 class InvalidModel(TriageError):
     """A model's files are missing, damaged or of another format. Keep the model that runs."""
 
+    code = "model-damaged"
+
 
 class Unavailable(TriageError):
     """A store or broker does not answer. Wait with jittered backoff and do the same again."""
+
+    code = "store"
 
 
 class Refused(TriageError):
@@ -64,9 +79,13 @@ class Refused(TriageError):
 class StoreLost(TriageError):
     """The queue store lost everything it had. Rebuild it from the log, then go on."""
 
+    code = "store"
+
 
 class NotFound(TriageError):
     """No such ticket, team or organisation. Answer 404."""
+
+    code = "no-ticket"
 
 
 class Conflict(TriageError):
@@ -78,8 +97,7 @@ class Conflict(TriageError):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        self.code = code
-        super().__init__(message)
+        super().__init__(message, code=code)
 
 
 class TooManyRejected(TriageError):

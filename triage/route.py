@@ -134,7 +134,7 @@ class Profile(Spec):
 
     def _known(self, team: str) -> Team:
         if team not in self.teams:
-            raise NotFound("onbekend team")
+            raise NotFound("onbekend team", code="no-team")
         return self.teams[team]
 
     def _match(self, post: Post, assessment: Assessment, lang: str) -> Rule | None:

@@ -295,6 +295,8 @@ def test_a_script_that_cannot_finish_writes_nothing(
             "teams",
             "resolved",
             "keydays",
+            "handovers",
+            "handing",
             f"queue:{TEAM}",
             f"depth:{TEAM}:2",
             "positions",

@@ -525,6 +525,34 @@ def test_it_works_at_twice_the_size(desk: Desk) -> None:
     expect(page.locator("#resolve")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("width", [320, 683, 1366])
+def test_nothing_is_cut_off_at_any_width(desk: Desk, width: int) -> None:
+    """No page is wider than its window; figures of a team fit their cells; chips keep to a column."""
+    tickets = desk.server.fill(3, team=TEAM, urgency=Urgency.KRITIEK)
+    view = {"width": width, "height": 640}
+    page = desk.person("Lea", "/", viewport=view, role=Role.BEHEERDER)
+    for path in ("/", "/sturing", "/labels", "/labels/een-voor-een", f"/tickets/{tickets[0]}"):
+        page.goto(desk.server.address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.queues td')].filter((cell) => cell.scrollWidth >"
+            " cell.clientWidth + 1).map((cell) => cell.textContent)"
+        )
+        assert cut == [], path
+    lefts = page.evaluate(
+        "[...document.querySelectorAll('.labels .chip')].map((chip) => chip.getBoundingClientRect())"
+        ".map(({ left }) => Math.round(left))"
+    )
+    legends = page.evaluate(
+        "[...document.querySelectorAll('.labels legend')].map((one) => one.getBoundingClientRect())"
+        ".map(({ left, right }) => [Math.round(left), Math.round(right)])"
+    )
+    if width > 900:  # beside their heading, also those of a second line
+        assert min(lefts) >= max(right for _, right in legends)
+    else:
+        assert min(lefts) == legends[0][0]
+
+
 def test_ten_thousand_tickets(desk: Desk) -> None:
     """A long queue holds few elements, scrolls to its end, and the next ticket comes at a key."""
     desk.server.fill(10_000, team=TEAM)

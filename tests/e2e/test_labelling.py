@@ -300,7 +300,11 @@ def test_words_are_told_per_label(desk: Desk) -> None:
     )
     expect(page.locator("#post-text")).to_have_text(text)
     told = page.locator("#parts").inner_text().replace("Samen", "=").split()
-    numbers = [float(word.rstrip(".")) for word in told if word[0] in "+-" and len(word) > 1]
+    numbers = [
+        float(word.rstrip(".").replace(",", "."))
+        for word in told
+        if word[0] in "+-" and len(word) > 1
+    ]
     assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.06)
     assert not violations(page)
     page.get_by_role("group", name="Woorden die wogen voor").get_by_text("Onderwerp").click()

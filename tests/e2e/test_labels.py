@@ -76,7 +76,7 @@ def test_only_who_may_sees_and_switches(desk: Desk) -> None:
 
     page = desk.person("Bea", "/labels", role=Role.BEHEERDER)
     act(page, "Live zetten")
-    expect(page.locator("main")).to_contain_text("niet geëvalueerd")
+    expect(page.locator("main")).to_contain_text("niet gemeten op de vaste toetsset")
     assert registry(desk).current() == before
     page.goto(f"{desk.server.address}/labels")
     page.get_by_label("Ook als de poort").check()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
+import shutil
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.plugins.api_server import ApiServer, now
+from tests.plugins.brokers import KafkaBroker
 from tests.plugins.programs import wait_until
+from tests.plugins.redis_server import RedisServer
 from tests.servers.signalen import SignalenServer
+from triage.queue import Change
 from triage.ticket import State, Ticket
 
 Make = Callable[..., ApiServer]
@@ -68,34 +73,139 @@ def test_it_is_sent_after_a_restart(api_server: Make) -> None:
         wait_until(lambda: signalen.signals)
         server.program.kill()
         server.start()
-        wait_until(lambda: noted(server, ticket), seconds=40)
+        wait_until(lambda: noted(server, ticket), seconds=90)
         assert len(signalen.signals) == 1
         assert signalen.asked == ["POST", "GET"]
 
 
-def test_a_kill_between_the_steps_loses_and_doubles_nothing(api_server: Make) -> None:
-    """Held but not resolved: forgotten. Resolved but still held: sent."""
-    with SignalenServer(TOKEN) as signalen:
-        server = serve(api_server, signalen)
-        given, open_still = server.fill(2)
-        assert hand_over(server, given).status_code == 200
-        wait_until(lambda: noted(server, given))
-        server.program.kill()
-        signalen.signals.clear()
-        file = sqlite3.connect(Path(server.folder) / "data" / "signalen.db")
-        body = '{"text": "t", "location": {}, "incident_date_start": "2026-01-01T00:00:00Z"}'
-        file.execute("UPDATE handover SET state = 'held', attempts = 0, body = ?", (body,))
-        file.execute(
-            "INSERT INTO handover (ticket, body, state, created) VALUES (?, ?, 'held', 0)",
-            (open_still, body),
-        )
-        file.commit()
-        file.close()
-        server.start()
+def test_it_outlives_the_server_and_its_folder_on_sqlite(api_server: Make, tmp_path: Path) -> None:
+    """Killed after its 200, and started with nothing but the file of the queue: sent once."""
+    folder = tmp_path / "later"
+
+    def move(first: ApiServer) -> ApiServer:
+        (folder / "data").mkdir(parents=True)
+        for file in (first.folder / "data").glob("triage.db*"):
+            shutil.copy(file, folder / "data")
+        return ApiServer(folder, **signalen_at(tmp_path))
+
+    check_it_outlives(api_server, tmp_path, {}, move)
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+def test_it_outlives_the_server_and_its_folder_on_redis(
+    api_server: Make,
+    tmp_path: Path,
+    new_kafka_broker: Callable[..., KafkaBroker],
+    new_redis_server: Callable[..., RedisServer],
+) -> None:
+    """The same with an empty folder beside the same Redis; nothing else comes of the first."""
+    redis = new_redis_server()
+    redis.start()
+    stores: dict[str, Any] = {"broker": new_kafka_broker().start(), "redis": redis}
+
+    def move(_: ApiServer) -> ApiServer:
+        return ApiServer(tmp_path / "later", **stores, **signalen_at(tmp_path))
+
+    check_it_outlives(api_server, tmp_path, stores, move)
+
+
+def signalen_at(tmp_path: Path) -> dict[str, Any]:
+    """Give the settings of a hand-over to the Signalen whose address a test wrote down."""
+    url = (tmp_path / "signalen").read_text()
+    return {"TRIAGE_SIGNALEN_URL": url, "TRIAGE_SIGNALEN_TOKEN": TOKEN}
+
+
+def check_it_outlives(
+    make: Make, tmp_path: Path, stores: dict[str, Any], move: Callable[[ApiServer], ApiServer]
+) -> None:
+    """Hand two tickets over while Signalen is away, and one of which the answer gets lost."""
+    with SignalenServer(TOKEN, ["lost"]) as signalen:
+        (tmp_path / "signalen").write_text(signalen.url)
+        first = make(**stores, **signalen_at(tmp_path)).start()
+        lost, *waiting = first.fill(3, text="Kapotte lantaarn")
+        assert hand_over(first, lost).status_code == 200
         wait_until(lambda: signalen.signals)
-        assert hand_over(server, open_still, "twee").status_code == 200
-        wait_until(lambda: noted(server, open_still))
-        assert len(signalen.signals) == 2
+        # Until its answer is given up nothing else is sent.
+        assert [hand_over(first, one, one).status_code for one in waiting] == [200, 200]
+        first.program.kill()
+        assert len(signalen.signals) == 1
+        second = move(first)
+        assert not (second.folder / "data" / "signalen.db").exists()
+        second.start()
+        try:
+            tickets = (*waiting, lost)
+            wait_until(lambda: all(noted(second, ticket) for ticket in tickets), seconds=120)
+            assert {len(noted(second, ticket)) for ticket in tickets} == {1}
+            texts = [signal["text"] for signal in signalen.signals]
+            assert sorted(texts) == sorted({*texts})
+            assert len(texts) == 3
+            assert all("Dorpsplein 1" in text for text in texts)
+        finally:
+            second.close()
+
+
+def test_many_servers_send_it_once(
+    api_server: Make,
+    tmp_path: Path,
+) -> None:
+    """Two servers on one store take turns: each ticket stands in Signalen once."""
+    with SignalenServer(TOKEN) as signalen:
+        (tmp_path / "signalen").write_text(signalen.url)
+        settings = signalen_at(tmp_path)
+        first = api_server(**settings).start()
+        second = ApiServer(first.folder, **settings).start()
+        try:
+            tickets = first.fill(12)
+            for place, ticket in enumerate(tickets):
+                assert hand_over((first, second)[place % 2], ticket, ticket).status_code == 200
+            wait_until(lambda: all(noted(first, ticket) for ticket in tickets), seconds=60)
+            assert len(signalen.signals) == 12
+            assert {len(noted(first, ticket)) for ticket in tickets} == {1}
+        finally:
+            second.close()
+
+
+def test_what_was_taken_back_or_withdrawn_is_not_sent(api_server: Make) -> None:
+    """Undone before it was sent: nothing. Withdrawn by its sender: nothing, and a note of it.
+
+    What a colleague only opened again is sent: it was given away.
+    """
+    with SignalenServer(TOKEN) as signalen:
+        server = api_server().start()  # sends nothing
+        undone, withdrawn, opened = server.fill(3)
+        for ticket in (undone, withdrawn, opened):
+            held = server.queue.claim(ticket, owner="a", seconds=60, now=now(), request=ticket)
+            assert held.claim
+            change = Change(outcome="signalen", note="Dorpsplein", hand_over="Dorpsplein")
+            more: dict[str, Any] = {
+                "token": held.claim.token,
+                "by": "a",
+                "now": now(),
+                "request": f"r{ticket}",
+            }
+            server.queue.resolve(ticket, change, **more)
+        server.queue.undo(undone, by="a", now=now(), request="u")
+        server.queue.reopen(opened, Change(), by="b", now=now(), request="o")
+        gone = server.entry("p-1", text="", deleted=True)
+        server.queue.put(server.org, [gone], now=now(), request="weg")
+        server.program.stop()
+        (server.folder / "signalen").write_text(signalen.url)
+        later = ApiServer(server.folder, **signalen_at(server.folder)).start()
+        try:
+            wait_until(lambda: noted(later, withdrawn) and noted(later, opened), seconds=40)
+            assert noted(later, withdrawn) == [
+                "ingetrokken door de afzender voor het verstuurd was"
+            ]
+            assert noted(later, opened) == ["melding 1000"]
+            at = now() + timedelta(days=1)
+            wait_until(
+                lambda: later.queue.take_hand_over(later.org, now=at, until=at) is None, seconds=40
+            )
+            assert noted(later, undone) == []
+            assert len(signalen.signals) == 1
+        finally:
+            later.close()
 
 
 def test_what_signalen_refuses_comes_back(api_server: Make) -> None:

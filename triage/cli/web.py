@@ -58,7 +58,6 @@ def web_config(settings: Settings, figures: str | None) -> WebConfig:
         signalen_token=_secret(settings.signalen_token, settings.signalen_token_file),
         data=settings.data,
         models=settings.models,
-        outbox=settings.data / "signalen.db",
         retention_seconds=settings.retention_days * _DAY,
         metrics_dir=Path(figures) if figures else None,
     )

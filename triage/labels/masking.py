@@ -67,7 +67,7 @@ class Pseudonyms:
         except FileExistsError:
             return cls(_read_key(path))
         except OSError as error:
-            raise Refused(f"{path}: {error.strerror}") from None
+            raise Refused(f"{path}: {error.strerror}", code="no-key") from None
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
         return cls(_read_key(path))
@@ -87,7 +87,7 @@ def _read_key(path: Path) -> bytes:
     try:
         key = path.read_bytes()
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from None
+        raise Refused(f"{path}: {error.strerror}", code="no-key") from None
     if len(key) < _KEY_BYTES:
-        raise Refused(f"{path}: geen sleutel van {_KEY_BYTES} bytes")
+        raise Refused(f"{path}: geen sleutel van {_KEY_BYTES} bytes", code="no-key")
     return key

@@ -42,6 +42,26 @@ BARS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """By how much a candidate is worse than the current model on one figure."""
+
+    bar: Bar
+    new: float
+    old: float
+
+    @property
+    def worse(self) -> float:
+        """How much worse."""
+        return (self.old - self.new) * self.bar.better
+
+    def __str__(self) -> str:
+        return (
+            f"{self.bar.meaning}: {self.new:.3f} tegen {self.old:.3f} nu, {self.worse:.3f} slechter"
+            f" (marge {self.bar.margin:.3f})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the gate says of a candidate against the current model."""
 
@@ -52,12 +72,17 @@ class Verdict:
     #: Per figure: of the current model, of the candidate.
     figures: Mapping[str, tuple[float, float]]
     #: Why not; empty: it may go live.
-    refusals: tuple[str, ...]
+    shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why not, in words."""
+        return tuple(map(str, self.shortfalls))
 
     @property
     def passed(self) -> bool:
         """Whether it may go live."""
-        return not self.refusals
+        return not self.shortfalls
 
 
 def judge(
@@ -77,21 +102,18 @@ def judge(
     >>> verdict.refusals
     ('gevonden kritieke berichten: 0.850 tegen 0.900 nu, 0.050 slechter (marge 0.010)',)
     """
-    refusals = []
+    shortfalls = []
     figures = {}
     for bar in BARS:
         new, old = candidate[bar.figure], current[bar.figure]
         figures[bar.figure] = (old, new)
-        worse = (old - new) * bar.better
-        if worse > bar.margin + 1e-9:
-            refusals.append(
-                f"{bar.meaning}: {new:.3f} tegen {old:.3f} nu, {worse:.3f} slechter"
-                f" (marge {bar.margin:.3f})"
-            )
+        shortfall = Shortfall(bar=bar, new=new, old=old)
+        if shortfall.worse > bar.margin + 1e-9:
+            shortfalls.append(shortfall)
     return Verdict(
         candidate=names[0],
         current=names[1],
         rows=rows,
         figures=figures,
-        refusals=tuple(refusals),
+        shortfalls=tuple(shortfalls),
     )

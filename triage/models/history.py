@@ -55,7 +55,7 @@ def append(folder: Path, entry: Entry) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise Refused(f"{folder / FILE}: {error.strerror}") from None
+        raise Refused(f"{folder / FILE}: {error.strerror}", code="models-unwritable") from None
 
 
 def previous(entries: Sequence[Entry]) -> str | None:
@@ -80,7 +80,7 @@ def alone(folder: Path) -> Iterator[None]:
             f"{folder}: hier kan niet geschreven worden ({error.strerror}); "
             "zet TRIAGE_MODELS op een map van uzelf"
         )
-        raise Refused(message) from None
+        raise Refused(message, code="models-unwritable") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -247,4 +247,4 @@ def load_live(registry: Registry, metrics: Metrics | None = None) -> Classifier:
             _log.error("model_damaged", reason=str(error))
             if metrics is not None:
                 metrics.model_reload_failed()
-    raise wrong or InvalidModel(f"{registry.folder}: geen model")
+    raise wrong or InvalidModel(f"{registry.folder}: geen model", code="no-model")

@@ -18,7 +18,7 @@ VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def checked(version: str) -> str:
     """Give a version back that may be the name of a folder. Raises InvalidModel."""
     if not VERSION.fullmatch(version) or ".." in version:
-        raise InvalidModel("een versie bestaat uit letters, cijfers, . _ en -")
+        raise InvalidModel("een versie bestaat uit letters, cijfers, . _ en -", code="model-name")
     return version
 
 
@@ -29,7 +29,7 @@ def read_pointer(folder: Path, name: Pointer) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):
-        raise InvalidModel(f"{name}: niet te lezen") from None
+        raise InvalidModel(f"{name}: niet te lezen", code="models-unreadable") from None
     return checked(text) if text else None
 
 
@@ -58,7 +58,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     except OSError as error:
         fresh.unlink(missing_ok=True)
         message = f"{path.parent}: hier kan niet geschreven worden ({error.strerror})"
-        raise Refused(message) from None
+        raise Refused(message, code="models-unwritable") from None
 
 
 def sync_folder(folder: Path) -> None:

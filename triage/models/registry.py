@@ -64,7 +64,8 @@ class Registry:
         for folder in self._folders():
             if version := read_pointer(folder, "current"):
                 return version
-        raise InvalidModel(f"{self.folder}: geen model is aangewezen (bestand current)")
+        message = f"{self.folder}: geen model is aangewezen (bestand current)"
+        raise InvalidModel(message, code="no-model")
 
     def candidates(self) -> list[str]:
         """Give the versions to try at the start: the current one, then what it would fall back to.
@@ -85,7 +86,7 @@ class Registry:
         for folder in self._folders():
             if (folder / checked(version) / _MODEL).is_file():
                 return folder / version
-        raise InvalidModel(f"model {version} is er niet")
+        raise InvalidModel(f"model {version} is er niet", code="no-such-model")
 
     def versions(self) -> list[Version]:
         """Give all versions, newest first."""
@@ -131,9 +132,11 @@ class Registry:
         """
         refusals = verdict.refusals if verdict else (_NOT_EVALUATED,)
         if refusals and not force:
-            raise Refused("\n".join((f"{version} gaat niet live:", *refusals)))
+            message = "\n".join((f"{version} gaat niet live:", *refusals))
+            raise Refused(message, code="gate" if verdict else "gate-unmeasured")
         if force and not (by.strip() and why.strip()):
-            raise Refused("met --force hoort wie het doet (--by) en waarom (--why)")
+            message = "met --force hoort wie het doet (--by) en waarom (--why)"
+            raise Refused(message, code="force-unsaid")
         Classifier.load(self.path(version))  # what is damaged does not go live, forced or not
         with history.alone(self.folder):
             entry = _entry("promote", version, self.current(), by=by, why=why, at=at)
@@ -149,7 +152,8 @@ class Registry:
         with history.alone(self.folder):
             version = history.previous(self.history())
             if version is None:
-                raise Refused("er is geen eerdere versie om naar terug te gaan")
+                message = "er is geen eerdere versie om naar terug te gaan"
+                raise Refused(message, code="no-earlier-model")
             Classifier.load(self.path(version))
             entry = _entry("rollback", version, self.current(), by=by, why=why, at=at)
             self._go(entry)

@@ -41,6 +41,7 @@ from typing import Any, Final, Protocol, Self
 from triage.queue.entry import Bundling as Bundling
 from triage.queue.entry import Entry as Entry
 from triage.queue.entry import Reply as Reply
+from triage.queue.hand_over import HandOvers
 from triage.queue.handling import Handling
 from triage.queue.mute import Mute as Mute
 from triage.queue.mute import Muting
@@ -165,6 +166,9 @@ class Change:
     #: What was answered, or where that can be read. They stand in the history, never in events.
     reply: str | None = None
     link: str | None = None
+    #: Of ``resolve``: put the ticket on its way to another system too (``hand_over.py``), and say
+    #: what that has to know.
+    hand_over: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +203,7 @@ class Depth:
     oldest_due: datetime | None
 
 
-class Queue(Handling, Muting, Protocol):
+class Queue(Handling, HandOvers, Muting, Protocol):
     """Where tickets wait; see the module's docstring for what every backend promises."""
 
     def check(self) -> None:

@@ -91,7 +91,7 @@ def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
     stored = must_be_open(stored)
     _need_lease(stored, deed.token)
     after = replace(_changed(stored, change), resolved=deed.at, owner="", until=0)
-    return _outcome(stored, after, deed, change)
+    return replace(_outcome(stored, after, deed, change), hand_over=change.hand_over)
 
 
 def correct(stored: Stored | None, deed: Deed, change: Change) -> Write:

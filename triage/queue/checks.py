@@ -37,7 +37,7 @@ def check_org(org: str) -> None:
     """Refuse what is no organisation: it is part of keys. Raises NotFound."""
     if not ORG.fullmatch(org):
         message = "deze organisatie bestaat niet"
-        raise NotFound(message)
+        raise NotFound(message, code="no-org")
 
 
 def check_ticket(ticket: str) -> str:
@@ -72,6 +72,7 @@ def check_change(change: Change) -> None:
     for field in ("team", "topic", "intent", "outcome"):
         check_name(field, getattr(change, field))
     check_name("note", change.note, NOTE_LIMIT)
+    check_name("hand_over", change.hand_over, NOTE_LIMIT)
     check_name("reply", change.reply, NOTE_LIMIT)
     check_name("link", change.link, LINK_LIMIT)
 

@@ -49,6 +49,8 @@ class Write:
     appended: tuple[bytes, ...] = ()
     rewritten: bool = False
     events: tuple[bytes, ...] = ()
+    #: It is put on its way to another system, which has to know this; None: it is not.
+    hand_over: str | None = None
     #: Under which further keys its copies find it, and for how many seconds.
     keys: tuple[str, ...] = ()
     shared: int = 1

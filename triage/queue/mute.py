@@ -174,7 +174,7 @@ class Muting(Protocol):
 
         What they send from now on becomes a ticket that is resolved at once (``gedempt``), unless
         it is ``kritiek`` or ``hoog`` or a key figure's. Raises Conflict ``muted`` (already),
-        ``no-author`` and ``full``.
+        ``no-author`` and ``many-mutes``.
         """
         ...
 

@@ -44,7 +44,7 @@ _FULL: Final = f"er staan al {MUTE_LIMIT} dempingen; hef er eerst een op"
 
 def no_mute() -> NotFound:
     """Say that there is no such mute."""
-    return NotFound("deze demping bestaat niet (meer)")
+    return NotFound("deze demping bestaat niet (meer)", code="no-mute")
 
 
 def mute_id(ticket: str, request: str) -> str:
@@ -70,7 +70,7 @@ def mute(
     if any(one.author == author for one in standing):
         raise Conflict("muted", _MUTED)
     if len(standing) >= MUTE_LIMIT:
-        raise Conflict("full", _FULL)
+        raise Conflict("many-mutes", _FULL)
     new = Mute(
         id=mute_id(stored.id, deed.request),
         author=author,

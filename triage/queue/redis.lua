@@ -30,6 +30,9 @@
 --   token               string  the last fencing token
 --   outbox              stream  e: JSON list of events; or of a lease: t i s v by r; a: when
 --   published           string  cursor up to which the relay has published
+--   handovers           zset    tickets on their way to another system, score: when to send
+--   handing             hash    of those: ticket -> its version by that, how often it was taken, when
+--                               it was handed over and what is said with it, spaces between
 --   answer:<request>    string  what a request was answered; has a TTL
 --
 -- A script that fails half-way leaves its writes. So each command first reads and compares
@@ -93,6 +96,8 @@ local function probe_common()
   redis.call('XLEN', key('outbox'))
   redis.call('HLEN', key('positions'))
   redis.call('ZCARD', key('keydays'))
+  redis.call('ZCARD', key('handovers'))
+  redis.call('HLEN', key('handing'))
 end
 
 -- Puts tickets into their queues, those of a queue at once: a command costs more than a member.

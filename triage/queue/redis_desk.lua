@@ -193,13 +193,21 @@ local function keep_mute()
   return 1
 end
 
+-- Those resolved before a time, but for what is still on its way to another system.
+local function old_tickets(horizon, limit)
+  local old = {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('resolved'), '-inf', '(' .. horizon,
+      'LIMIT', 0, limit + redis.call('HLEN', key('handing')))) do
+    if #old < limit and redis.call('HEXISTS', key('handing'), id) == 0 then old[#old + 1] = id end
+  end
+  return old
+end
+
 local function sweep()
   local resolved_before, outbox_before = take(), tonumber(take())
-  local remember_seconds, limit, most = take(), take(), tonumber(take())
+  local remember_seconds, limit, most = take(), tonumber(take()), tonumber(take())
   local dropped, posts = 0, 0
-  local old = redis.call('ZRANGEBYSCORE', key('resolved'), '-inf', '(' .. resolved_before,
-    'LIMIT', 0, limit)
-  for _, id in ipairs(old) do
+  for _, id in ipairs(old_tickets(resolved_before, limit)) do
     local members = redis.call('SMEMBERS', key('members', id))
     posts = posts + 1 + #members
     if dropped > 0 and posts > most then break end
@@ -215,7 +223,41 @@ local function sweep()
   return dropped
 end
 
-local commands = { write = write, find = find, claim = claim, get = get,
+-- take_hand_over: now, until. set_hand_over: ticket, version, when (empty: it is over) ------------
+
+local function handing(id)
+  return string.match(redis.call('HGET', key('handing'), id) or '', '^(%d+) (%d+) (%d+) (.*)$')
+end
+
+local function take_hand_over()
+  local now, till = take(), take()
+  local id = redis.call('ZRANGEBYSCORE', key('handovers'), '-inf', now, 'LIMIT', 0, 1)[1]
+  if not id then return {} end
+  local version, attempts, when, said = handing(id)
+  if not version then
+    redis.call('ZREM', key('handovers'), id)
+    return {}
+  end
+  redis.call('ZADD', key('handovers'), till, id)
+  redis.call('HSET', key('handing'), id,
+    version .. ' ' .. number(tonumber(attempts) + 1) .. ' ' .. when .. ' ' .. said)
+  return { id, version, attempts, when, said }
+end
+
+local function set_hand_over()
+  local id, version, due = take(), take(), take()
+  if handing(id) ~= version then return 0 end
+  if due ~= '' then
+    redis.call('ZADD', key('handovers'), due, id)
+  else
+    redis.call('ZREM', key('handovers'), id)
+    redis.call('HDEL', key('handing'), id)
+  end
+  return 1
+end
+
+local commands = { take_hand_over = take_hand_over, set_hand_over = set_hand_over,
+  write = write, find = find, claim = claim, get = get,
   members = members, list = list, stats = stats, published = published, sweep = sweep,
   mutes = mutes, keep_mute = keep_mute }
 return commands[command]()

@@ -1,4 +1,4 @@
-"""What leaves the queue in Redis: events for readers and the relay."""
+"""What leaves the queue in Redis: events for readers and the relay, and tickets handed over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from triage.queue import Event
-from triage.queue.checks import check_org
+from triage.queue.checks import check_org, check_ticket
+from triage.queue.document import from_ms, to_ms
+from triage.queue.hand_over import HandOver
 from triage.queue.redis_connect import Connection
 from triage.queue.redis_wire import CURSOR, events_of, prefix_of
 
@@ -19,6 +21,8 @@ class RedisOutbox:
     """A part of :class:`triage.queue.redis.RedisQueue`."""
 
     _redis: Connection
+
+    # -- events ----------------------------------------------------------------------------------
 
     def events(self, org: str, after: str = "", *, limit: int = 1000) -> Sequence[Event]:
         """Give events after a cursor (empty or unreadable: the oldest kept), oldest first."""
@@ -58,3 +62,32 @@ class RedisOutbox:
                 break
             start, index = f"({name}", "-1"
         return events[:limit]
+
+    # -- hand-overs ------------------------------------------------------------------------------
+
+    def take_hand_over(self, org: str, *, now: datetime, until: datetime) -> HandOver | None:
+        """Take the one that waits longest; nobody else gets it before ``until``."""
+        check_org(org)
+        found = self._redis.run(prefix_of(org), "take_hand_over", to_ms(now), to_ms(until))
+        if not found:
+            return None
+        ticket, version, attempts, at, said = found
+        return HandOver(
+            ticket=ticket.decode(),
+            version=int(version),
+            attempts=int(attempts),
+            at=from_ms(int(at)),
+            said=said.decode(),
+        )
+
+    def retry_hand_over(self, one: HandOver, *, at: datetime) -> None:
+        """Let it be taken again from a time on."""
+        self._set_hand_over(one, to_ms(at))
+
+    def end_hand_over(self, one: HandOver) -> None:
+        """Forget it."""
+        self._set_hand_over(one, "")
+
+    def _set_hand_over(self, one: HandOver, at: int | str) -> None:
+        prefix = prefix_of(check_ticket(one.ticket))
+        self._redis.run(prefix, "set_hand_over", one.ticket, one.version, at)

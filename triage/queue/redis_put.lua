@@ -40,6 +40,7 @@ local function take_changes()
       change.resolved = take()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
+      change.hand_over = take()
       change.history, change.events = take_list(), take_list()
       change.shared, change.length = tonumber(take()), take()
       change.window, change.keys = tonumber(take()), take_list()
@@ -300,6 +301,11 @@ local function apply(change)
     redis.call('ZADD', key('resolved'), change.resolved, change.id)
   else
     redis.call('ZREM', key('resolved'), change.id)
+  end
+  if change.hand_over ~= '' then
+    redis.call('ZADD', key('handovers'), change.resolved, change.id)
+    redis.call('HSET', key('handing'), change.id,
+      change.v .. ' 0 ' .. change.resolved .. ' ' .. change.hand_over)
   end
   if change.kind == 'rewrite' then redis.call('DEL', key('history', change.id)) end
   push_history(change.id, change.history)

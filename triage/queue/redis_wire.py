@@ -59,6 +59,7 @@ def write_args(write: Write) -> list[Any]:
         before.within if before else "",
         after.within,
         after.bundle.to_bytes() if after.bundle else b"",
+        write.hand_over or "",
         len(history),
         *history,
         len(write.events),

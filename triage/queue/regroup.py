@@ -25,7 +25,7 @@ def split(stored: Stored | None, *, members: Sequence[str], deed: Deed) -> Write
     need_right(lead, deed)
     inside = {member.id: member for member in lead.members}
     if not set(members) <= inside.keys():
-        raise NotFound(_NOT_INSIDE)
+        raise NotFound(_NOT_INSIDE, code="not-inside")
     chosen = [inside[name] for name in dict.fromkeys(members)]
     rest = lead
     for member in chosen:

@@ -26,6 +26,7 @@ from triage.queue.document import (
     from_ms,
     to_ms,
 )
+from triage.queue.hand_over import HandOver
 from triage.queue.merge import check_batch, counts_of, put_result, with_history
 from triage.queue.mute import Mute, by_author
 from triage.queue.planner import plan_put
@@ -270,6 +271,39 @@ class SqliteQueue(Desk):
                 db.execute(SQL["set_published"], (org, cursor))
 
         self._db.write(work)
+
+    # -- hand-overs ------------------------------------------------------------------------------
+
+    def take_hand_over(self, org: str, *, now: datetime, until: datetime) -> HandOver | None:
+        """Take the one that waits longest; nobody else gets it before ``until``."""
+        check_org(org)
+        waiting = (org, to_ms(now))
+
+        def first(db: Connection) -> Any:  # noqa: ANN401 - a row
+            return db.execute(SQL["first_hand_over"], waiting).fetchone()
+
+        def take(db: Connection) -> HandOver | None:
+            found = first(db)
+            if found is None:
+                return None
+            ticket, version, attempts, at, said = found
+            db.execute(SQL["take_hand_over"], (to_ms(until), ticket))
+            return HandOver(
+                ticket=ticket, version=version, attempts=attempts, at=from_ms(at), said=said
+            )
+
+        # Reading first: who looks twice a second keeps nobody from writing.
+        return self._db.write(take) if self._db.read(first) else None
+
+    def retry_hand_over(self, one: HandOver, *, at: datetime) -> None:
+        """Let it be taken again from a time on."""
+        row = (to_ms(at), one.ticket, one.version)
+        self._db.write(lambda db: db.execute(SQL["retry_hand_over"], row).close())
+
+    def end_hand_over(self, one: HandOver) -> None:
+        """Forget it."""
+        row = (one.ticket, one.version)
+        self._db.write(lambda db: db.execute(SQL["end_hand_over"], row).close())
 
     # -- care ------------------------------------------------------------------------------------
 

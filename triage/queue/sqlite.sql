@@ -69,6 +69,18 @@ CREATE TABLE queue_key (
 ) WITHOUT ROWID;
 
 -- name: schema_3
+CREATE TABLE queue_handover (
+    ticket TEXT PRIMARY KEY,
+    org TEXT NOT NULL,
+    due INTEGER NOT NULL,                 -- when to send it
+    version INTEGER NOT NULL,             -- of the ticket, by handing it over
+    attempts INTEGER NOT NULL DEFAULT 0,  -- how often it was taken
+    at INTEGER NOT NULL,                  -- when it was handed over
+    said TEXT NOT NULL                    -- what the receiver has to know besides
+) WITHOUT ROWID;
+CREATE INDEX queue_handover_due ON queue_handover (org, due);
+
+-- name: schema_4
 CREATE TABLE queue_mute (
     id TEXT PRIMARY KEY,
     org TEXT NOT NULL,
@@ -215,6 +227,7 @@ GROUP BY team, rank ORDER BY team, rank;
 -- name: old_resolved
 SELECT id FROM queue_ticket
 WHERE org = ? AND resolved > 0 AND resolved < ? AND forget_at = 0 AND within = ''
+    AND id NOT IN (SELECT ticket FROM queue_handover)
 ORDER BY resolved LIMIT ?;
 
 -- name: drop_ticket
@@ -251,6 +264,25 @@ SELECT mute FROM queue_mute WHERE org = ?;
 
 -- name: trim_outbox
 DELETE FROM queue_outbox WHERE org = ? AND id < ? AND at < ?;
+
+-- name: add_hand_over
+INSERT INTO queue_handover (ticket, org, version, due, at, said) VALUES (?1, ?2, ?3, ?4, ?4, ?5)
+ON CONFLICT (ticket) DO UPDATE SET
+    version = excluded.version, attempts = 0, due = excluded.due, at = excluded.at,
+    said = excluded.said;
+
+-- name: first_hand_over
+SELECT ticket, version, attempts, at, said FROM queue_handover
+WHERE org = ? AND due <= ? ORDER BY due, ticket LIMIT 1;
+
+-- name: take_hand_over
+UPDATE queue_handover SET attempts = attempts + 1, due = ? WHERE ticket = ?;
+
+-- name: retry_hand_over
+UPDATE queue_handover SET due = ? WHERE ticket = ? AND version = ?;
+
+-- name: end_hand_over
+DELETE FROM queue_handover WHERE ticket = ? AND version = ?;
 
 -- name: ping
 SELECT count(*) FROM queue_schema;

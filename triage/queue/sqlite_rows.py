@@ -163,6 +163,9 @@ def write_ticket(db: Connection, write: Write) -> None:
         set_mute(db, mute)
     if write.taken:
         db.execute(SQL["take"], (write.taken, after.id, after.outcome[1]))
+    if write.hand_over:
+        row = (after.id, org_of(after.id), after.version, after.resolved, write.hand_over)
+        db.execute(SQL["add_hand_over"], row)
     if write.rewritten:
         db.execute(SQL["drop_history"], (after.id,))
     items = after.history if write.rewritten else write.appended

@@ -34,7 +34,7 @@ from triage.web.desk.answers import load_answers
 from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
 from triage.web.desk.muted import Muted
-from triage.web.desk.signalen import Outbox, Signalen
+from triage.web.desk.signalen import Signalen
 from triage.web.desk.texts import texts
 from triage.web.door import Door
 from triage.web.events import Hub
@@ -118,7 +118,6 @@ def create_app(
         answers=load_answers(config.answers_file),
         said=Said(),
         judge=Judge(config, look),
-        outbox=Outbox(config.outbox) if config.signalen_url and config.outbox else None,
         templates=_templates(assets),
     )
     app = App(
@@ -168,9 +167,8 @@ def _templates(assets: Assets) -> Environment:
 
 def _senders(service: Service) -> Iterator[Coroutine[Any, Any, None]]:
     config = service.config
-    if service.outbox is not None:
-        signalen = Signalen(config.signalen_url, config.signalen_token)
-        yield handover.send_all(service, service.outbox, signalen)
+    if config.signalen_url:
+        yield handover.send_all(service, Signalen(config.signalen_url, config.signalen_token))
 
 
 @contextlib.asynccontextmanager
@@ -206,5 +204,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        if service.outbox is not None:
-            service.outbox.close()

@@ -91,17 +91,14 @@ def refused(request: Request, buckets: Buckets) -> Problem:
     wait = buckets.take(f"fout:{address}", FAILURES_PER_MINUTE, now=time.monotonic())
     if wait:
         return slow_down(wait)
-    detail = "deze aanmelding klopt niet (token, bron, tijd of handtekening)"
-    return Problem(401, detail, headers={"WWW-Authenticate": CHALLENGE})
+    return Problem(401, "credentials", headers={"WWW-Authenticate": CHALLENGE})
 
 
 def slow_down(wait: float) -> Problem:
     """Say how long to wait."""
     seconds = max(1, math.ceil(wait))
     headers = {"Retry-After": str(seconds)}
-    return Problem(
-        429, f"te veel in korte tijd; probeer het over {seconds} s weer", headers=headers
-    )
+    return Problem(429, "slow", values={"seconds": seconds}, headers=headers)
 
 
 def _token(request: Request) -> str | None:

@@ -131,8 +131,6 @@ class WebConfig:
     #: The data folder, and where models are (None: in it); None: the desk shows no labels.
     data: Path | None = None
     models: Path | None = None
-    #: Where what goes to Signalen waits, on disk.
-    outbox: Path | None = None
     #: How long resolved tickets stay in the store, in seconds.
     retention_seconds: float = 7 * 86_400.0
     #: Where the processes of this deployment write their figures; None: those of this process.

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from triage.metrics import Metrics
 from triage.web.ingest import read_body
 from triage.web.origin import check_origin
-from triage.web.problems import Problem
+from triage.web.problems import Problem, answer
 
 _log = structlog.get_logger()
 
@@ -73,8 +73,8 @@ class Door:
         except Exception as error:  # noqa: BLE001 - the last place where it can be told
             _log.error("request_failed", kind=type(error).__name__, at=_place(error))
             if not status:
-                problem = Problem(500, "er ging iets mis; het is vastgelegd")
-                await problem.response()(scope, receive, send_with_headers)
+                problem = Problem(500, "broken")
+                await answer(Request(scope), problem)(scope, receive, send_with_headers)
         finally:
             self._note(scope, status, time.perf_counter() - start)
 
@@ -87,7 +87,7 @@ class Door:
                 if scope["path"] != POSTS_PATH:
                     receive = await _read_ahead(scope, receive)
         except Problem as problem:
-            await problem.response()(scope, receive, send)
+            await answer(Request(scope), problem)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -128,9 +128,9 @@ def _check_kind(headers: Headers, *, form: bool) -> None:
     charset = rest.strip().lower().removeprefix("charset=").strip('"')
     kinds = {"application/json", "application/x-www-form-urlencoded"} if form else _JSON
     if kind.strip().lower() not in kinds or charset not in {"", "utf-8", "utf8"}:
-        raise Problem(415, "stuur JSON in UTF-8 (Content-Type: application/json)")
+        raise Problem(415, "no-utf8-json")
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(415, "stuur de inhoud zonder compressie (Content-Encoding)")
+        raise Problem(415, "compressed")
 
 
 async def _read_ahead(scope: Scope, receive: Receive) -> Receive:

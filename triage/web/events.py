@@ -174,9 +174,7 @@ class Hub:
     def check_room(self) -> None:
         """Raise Problem where too many listen already."""
         if self._stopped or self.clients >= CLIENT_LIMIT:
-            raise Problem(
-                503, "te veel meelezers; probeer het zo weer", headers={"Retry-After": "5"}
-            )
+            raise Problem(503, "too-many-listeners", headers={"Retry-After": "5"})
 
     async def stream(self, org: str, last_id: str) -> AsyncGenerator[bytes]:
         """Give a client its events as bytes, until it goes or the server stops."""

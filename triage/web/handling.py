@@ -262,7 +262,7 @@ class _Bulk:
         request = f"{self.id}:{ticket}"
         stands = queue.get(ticket, now=now)
         if not self.me.may_work(stands.org, team_asked(stands, f"ticket.{body.action}", by)):
-            raise NotFound("niet van uw team")
+            raise NotFound("niet van uw team", code="not-your-team")
         if body.action == "undo":
             return queue.undo(ticket, by=by, now=now, request=request)
         claim = stands.claim if stands.claim and stands.claim.owner == by else None

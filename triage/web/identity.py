@@ -16,7 +16,7 @@ A change that comes with a session must show its CSRF token: the form field ``cs
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -40,8 +40,6 @@ __all__ = [
     "still_signed_in",
 ]
 
-_SIGN_IN: Final = "meld u aan, of stuur een token mee"
-
 
 async def signed_in(request: Request) -> Identity:
     """Give who is asking. Raises Problem 401, 403 (no CSRF token) and 429."""
@@ -50,7 +48,7 @@ async def signed_in(request: Request) -> Identity:
         return known
     found = await machine(request) or await _person(request)
     if found is None:
-        raise Problem(401, _SIGN_IN, headers={"WWW-Authenticate": CHALLENGE})
+        raise Problem(401, "sign-in", headers={"WWW-Authenticate": CHALLENGE})
     request.state.identity = found
     # What stands in our log: a person's subject may be an address.
     request.state.caller = found.subject if found.kind is Kind.MACHINE else found.kind.value
@@ -87,7 +85,7 @@ def requires(role: Role) -> Callable[[Request], Awaitable[Identity]]:
     async def person(request: Request) -> Identity:
         found = await signed_in(request)
         if not found.has(role):
-            raise Problem(403, f"hiervoor is de rol '{role}' nodig; vraag uw beheerder")
+            raise Problem(403, "role", values={"role": role.value})
         return found
 
     return person
@@ -99,7 +97,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Identity]]:
     async def holder(request: Request) -> Identity:
         found = await signed_in(request)
         if scope not in found.scopes:
-            raise Problem(403, f"hiervoor is het recht '{scope}' nodig")
+            raise Problem(403, "right", values={"right": scope.value})
         return found
 
     return holder
@@ -108,7 +106,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Identity]]:
 def check_team(identity: Identity, org: str, team: str) -> None:
     """Refuse who may not work for a team. Raises Problem 403."""
     if not identity.may_work(org, team):
-        raise Problem(403, "u werkt niet voor dit team; vraag uw teamleider of beheerder")
+        raise Problem(403, "team")
 
 
 def acting(identity: Identity, named: str | None) -> str:

@@ -123,9 +123,9 @@ async def send(sent: Annotated[_Sent, Depends(_sender)], service: AService) -> A
         went = await service.pools.ingest(service.lane.append, decoded.posts, decoded.records)
     except Unavailable:
         service.metrics.backoff("log")
-        raise unavailable("de stroom van berichten") from None
+        raise unavailable("stream") from None
     except InvalidPost:
-        raise Problem(422, "een bericht is groter dan de stroom toestaat") from None
+        raise Problem(422, "post-too-large") from None
     service.metrics.door(urgent=went.urgent, ordinary=went.ordinary, unseen=went.unseen)
     if sent.signature:
         service.seen.add(sent.signature, until=time.monotonic() + 2 * SIGNATURE_SECONDS)
@@ -134,8 +134,8 @@ async def send(sent: Annotated[_Sent, Depends(_sender)], service: AService) -> A
 
 def _refusal(malformed: bool, faults: tuple[Any, ...]) -> Problem:  # noqa: FBT001 - one caller
     if malformed:
-        return Problem(400, "de inhoud is geen geldige JSON", errors=faults)
-    return Problem(422, "er is geen bericht aangenomen", errors=faults)
+        return Problem(400, "no-json", errors=faults)
+    return Problem(422, "no-post", errors=faults)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -154,7 +154,7 @@ async def read_body(request: Request, limit: int) -> bytes:
                 elif size > limit + DRAIN_BYTES:
                     break
     except TimeoutError:
-        raise Problem(408, "de inhoud kwam te langzaam binnen") from None
+        raise Problem(408, "slow-body") from None
     if size > limit:
         raise too_large(limit)
     return bytes(body)
@@ -162,4 +162,4 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def too_large(limit: int) -> Problem:
     """Say that a body is too large; the connection ends, the rest is not read."""
-    return Problem(413, f"de inhoud is groter dan {limit} bytes", headers={"Connection": "close"})
+    return Problem(413, "too-large", values={"bytes": limit}, headers={"Connection": "close"})

@@ -140,7 +140,7 @@ async def mute(service: AService, ticket: TicketPath, body: MuteRequest, act: Ac
     check_team(act.me, stands.org, stands.team)
     if is_key_figure(profile_of(service, stands.org), stands):
         await audit(act.http, f"{act.action}.refused", ticket)
-        raise Problem(409, _KEY_FIGURE, code="key-figure", holder=None)
+        raise Problem(409, "key-figure", code="key-figure", holder=None)
     done = await perform(
         service,
         act,
@@ -154,9 +154,6 @@ async def mute(service: AService, ticket: TicketPath, body: MuteRequest, act: Ac
     service.muted.forget(stands.org)
     await service.publisher.flush()
     return mute_out(done, clock())
-
-
-_KEY_FIGURE: Final = "deze afzender is een sleutelfiguur en kan niet gedempt worden"
 
 
 def is_key_figure(profile: Profile, ticket: Ticket) -> bool:
@@ -214,7 +211,7 @@ async def end(service: AService, mute: MutePath, body: EndMuteRequest, act: Act)
     found = await find_mute(service, act.me, mute)
     by, now = acting(act.me, body.owner), clock()
     if found.by != by and Scope.EXPORT_READ not in act.me.scopes:
-        raise Problem(403, _OTHERS)
+        raise Problem(403, "not-your-mute")
     at_once = found.by == by and now - found.at <= timedelta(seconds=UNDO_SECONDS)
     back = at_once if body.bring_back is None else body.bring_back
     await audit(act.http, "mute.end", mute, found.ticket)
@@ -234,9 +231,6 @@ async def end(service: AService, mute: MutePath, body: EndMuteRequest, act: Act)
         service.lists.changed(ticket)
     await service.publisher.flush()
     return MuteEndedOut(mute=mute_out(ended, clock()), brought_back=len(brought), next=more)
-
-
-_OTHERS: Final = "een ander stelde deze demping in; vraag uw teamleider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +273,7 @@ async def find_mute(service: Service, me: Identity, mute: str) -> Mute:
     org = profile_of(service, org_of(mute)).org
     found = next((one for one in await mutes_of(service, me, org) if one.id == mute), None)
     if found is None:
-        raise NotFound("deze demping bestaat niet (meer)")
+        raise NotFound("deze demping bestaat niet (meer)", code="no-mute")
     return found
 
 

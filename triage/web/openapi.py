@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from triage.access import Scope
+from triage.web.desk.texts import texts
 from triage.web.models import ProblemOut
-from triage.web.problems import MEDIA_TYPE, TITLES
+from triage.web.problems import MEDIA_TYPE
 
 TAGS: Final = (
     {"name": "berichten", "description": "Berichten van burgers aanleveren."},
@@ -73,7 +74,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     for status in _errors_of(path, method):
         headers = {"Retry-After": _RETRY} if status in _LATER else {}
         responses[str(status)] = {
-            "description": TITLES[status],
+            "description": texts("nl")(f"status.{status}"),
             **({"headers": headers} if headers else {}),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
         }

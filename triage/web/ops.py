@@ -59,7 +59,8 @@ async def readyz(request: Request, service: AService) -> PlainTextResponse:
     if failing:
         raise Problem(
             503,
-            f"antwoordt niet: {' en '.join(failing)}",
+            "not-ready",
+            values={"what": ", ".join(failing)},
             headers={"Retry-After": "2"},
             failing=failing,
         )

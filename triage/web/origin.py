@@ -23,10 +23,10 @@ def check_origin(scope: Scope, headers: Headers) -> None:
         return
     site = headers.get("sec-fetch-site", "none")
     if site not in {"same-origin", "none"}:
-        raise Problem(403, "een andere website mag hier niets doen")
+        raise Problem(403, "other-site")
     origin = headers.get("origin")
     if origin is not None and _netloc(origin) != headers.get("host", "").lower():
-        raise Problem(403, "een andere website mag hier niets doen")
+        raise Problem(403, "other-site")
 
 
 def _netloc(origin: str) -> str | None:

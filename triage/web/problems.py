@@ -1,7 +1,8 @@
-"""What goes wrong, told as ``application/problem+json`` (RFC 9457) in Dutch.
+"""What goes wrong, told as ``application/problem+json`` (RFC 9457), or to people as a page.
 
-No answer repeats what the sender sent: a field is named only when it is one of ours, and reasons
-come from closed lists.
+The words stand in the catalogue: Dutch for programs, and for people in the language that they
+chose. No answer repeats what the sender sent: a field is named only when it is one of ours, and
+reasons come from closed lists.
 """
 
 from __future__ import annotations
@@ -20,29 +21,13 @@ from starlette.exceptions import HTTPException
 
 from triage.errors import InvalidPost, NotFound, StoreLost, Unavailable
 from triage.post import FIELDS
+from triage.web.desk.texts import Texts, other_language, spoken
 
 #: Where people sign in.
 SIGN_IN: Final = "/aanmelden"
 MEDIA_TYPE: Final = "application/problem+json"
 #: How long a caller should wait for a store that does not answer, in seconds.
 RETRY_SECONDS: Final = 5
-
-#: Title per status.
-TITLES: Final[Mapping[int, str]] = {
-    400: "Ongeldig verzoek",
-    401: "Niet aangemeld",
-    403: "Niet toegestaan",
-    404: "Niet gevonden",
-    405: "Methode niet toegestaan",
-    408: "Te traag",
-    409: "Past niet bij de stand van het ticket",
-    413: "Te groot",
-    415: "Verkeerd soort inhoud",
-    422: "Onjuiste gegevens",
-    429: "Te veel verzoeken",
-    500: "Fout in de dienst",
-    503: "Nu niet beschikbaar",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,51 +38,64 @@ class Fault:
     index: int | None = None
     #: A path into the JSON, or the name of a parameter; empty for the whole.
     field: str = ""
+    #: From a closed list, in Dutch: programs read it, no page shows it.
     reason: str
     #: The byte of the body at which reading stopped, where that is known.
     offset: int | None = None
 
 
 class Problem(Exception):
-    """An answer that says what is wrong; raise it anywhere below the door."""
+    """An answer that says what is wrong; raise it anywhere below the door.
+
+    ``key`` names its text in the catalogue (``problem``), ``values`` fill that in, ``more`` are
+    members of the JSON for programs.
+    """
 
     def __init__(
         self,
         status: int,
-        detail: str,
+        key: str,
         *,
+        values: Mapping[str, object] | None = None,
         errors: Sequence[Fault] = (),
         headers: Mapping[str, str] | None = None,
         **more: Any,  # noqa: ANN401 - JSON values
     ) -> None:
-        super().__init__(detail)
+        super().__init__(key)
         self.status = status
-        self.detail = detail
+        self.key = key
+        self.values = dict(values or {})
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.more = more
 
-    def response(self) -> Response:
-        """Give the answer."""
+    def title(self, t: Texts) -> str:
+        """Tell what kind of thing is wrong."""
+        known = t.group("status")
+        return known.get(str(self.status)) or HTTPStatus(self.status).phrase
+
+    def detail(self, t: Texts) -> str:
+        """Tell what is wrong."""
+        return t(f"problem.{self.key}", **self.values)
+
+    def response(self, t: Texts) -> Response:
+        """Give the answer for programs."""
         phrase = HTTPStatus(self.status).phrase.lower().replace(" ", "-")
         body = {
             "type": f"urn:triage:problem:{phrase}",
-            "title": TITLES.get(self.status, HTTPStatus(self.status).phrase),
+            "title": self.title(t),
             "status": self.status,
-            "detail": self.detail,
+            "detail": self.detail(t),
             "errors": self.errors,
             **self.more,
         }
-        return Response(
-            orjson.dumps(body), self.status, headers=self.headers, media_type=MEDIA_TYPE
-        )
+        headers = {"Content-Language": t.language, **self.headers}
+        return Response(orjson.dumps(body), self.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def wrong(field: str, reason: str) -> Problem:
     """Say that a field holds what it may not."""
-    return Problem(
-        422, "een of meer gegevens kloppen niet", errors=[Fault(field=field, reason=reason)]
-    )
+    return Problem(422, "fields", errors=[Fault(field=field, reason=reason)])
 
 
 def fault_of(error: InvalidPost, *, index: int | None = None, start: int = 0) -> Fault:
@@ -116,16 +114,15 @@ _POST_FIELDS: Final = FIELDS | {"name", "followers", "shares", "likes", "lat", "
 
 
 def unavailable(what: str) -> Problem:
-    """Say that a store does not answer."""
-    headers = {"Retry-After": str(RETRY_SECONDS)}
-    return Problem(503, f"{what} antwoordt niet; probeer het zo weer", headers=headers)
+    """Say that a store (``store``) or the stream (``stream``) does not answer."""
+    return Problem(503, what, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+def answer(request: Request, problem: Problem) -> Response:
     """Answer a program with JSON, and somebody at a browser with a page or the way to sign in."""
-    asked = request.url.path
+    asked, t = request.url.path, spoken(request)
     if asked.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-        return problem.response()
+        return problem.response(t)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         query = f"?{request.url.query}" if request.url.query else ""
         whole = asked + query if request.method == "GET" else "/"
@@ -134,8 +131,10 @@ def _answer(request: Request, problem: Problem) -> Response:
             return Response(status_code=401, headers={"HX-Redirect": where})
         return RedirectResponse(where, status_code=303)
     html = request.app.state.service.templates.get_template("problem.html").render(
-        title=TITLES.get(problem.status, HTTPStatus(problem.status).phrase),
-        detail=problem.detail,
+        t=t,
+        title=problem.title(t),
+        detail=problem.detail(t),
+        other_language=other_language(request),
         me=None,
         csrf="",
     )
@@ -154,43 +153,40 @@ def install(app: FastAPI) -> None:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return _answer(request, error)
+    return answer(request, error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = _DETAILS.get(error.status_code, "dit verzoek kan zo niet worden uitgevoerd")
-    return _answer(request, Problem(error.status_code, detail, headers=error.headers))
+    key = _KEYS.get(error.status_code, "not-so")
+    return answer(request, Problem(error.status_code, key, headers=error.headers))
 
 
-_DETAILS: Final[Mapping[int, str]] = {
-    400: "de inhoud is niet te lezen",
-    404: "dit adres bestaat niet",
-    405: "dit adres kent deze methode niet",
-}
+_KEYS: Final[Mapping[int, str]] = {400: "unreadable", 404: "no-address", 405: "no-method"}
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return _answer(request, Problem(404, str(error)))
+    assert isinstance(error, NotFound)
+    return answer(request, Problem(404, error.code))
 
 
 async def _unavailable(request: Request, _: Exception) -> Response:
-    return _answer(request, unavailable("de opslag"))
+    return answer(request, unavailable("store"))
 
 
 # -- validation ----------------------------------------------------------------------------------
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
     if problems and problems[0]["type"] == "json_invalid":
         position = int(problems[0]["loc"][-1])
         offset = len(str(error.body)[:position].encode(errors="replace"))
         fault = Fault(reason="geen geldige JSON", offset=offset)
-        return Problem(400, "de inhoud is geen geldige JSON", errors=[fault]).response()
+        return answer(request, Problem(400, "no-json", errors=[fault]))
     faults = [_fault(problem) for problem in problems]
-    return Problem(422, "een of meer gegevens kloppen niet", errors=faults).response()
+    return answer(request, Problem(422, "fields", errors=faults))
 
 
 def _fault(problem: Mapping[str, Any]) -> Fault:

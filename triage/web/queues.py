@@ -70,7 +70,7 @@ async def team_of(service: Service, profile: Profile, team: str) -> TeamOut:
     for found in (await queues_of(service, profile)).teams:
         if found.team == team:
             return found
-    raise NotFound("dit team bestaat niet bij deze organisatie")
+    raise NotFound("dit team bestaat niet bij deze organisatie", code="no-team")
 
 
 @router.get("/queues", tags=["wachtrijen"], summary="Alle wachtrijen", operation_id="queues")

@@ -114,7 +114,7 @@ async def check_csrf(request: Request, session: Session) -> None:
         return
     shown = request.headers.get(CSRF_HEADER) or (await form_of(request)).get(CSRF_FIELD, "")
     if not hmac.compare_digest(shown.encode(), session.csrf.encode()):
-        raise Problem(403, "deze pagina is verouderd; laad haar opnieuw en probeer het nog eens")
+        raise Problem(403, "old-page")
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -124,7 +124,7 @@ async def form_of(request: Request) -> dict[str, str]:
     try:
         fields = parse_qs((await request.body()).decode(), max_num_fields=100)
     except ValueError:
-        raise Problem(400, "de inhoud is niet te lezen") from None
+        raise Problem(400, "unreadable") from None
     return {name: values[-1] for name, values in fields.items()}
 
 

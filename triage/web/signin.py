@@ -18,6 +18,7 @@ from triage.web import sessions
 from triage.web.audit import audit
 from triage.web.auth import slow_down
 from triage.web.background import clock
+from triage.web.desk.texts import LANGUAGE_COOKIE, LANGUAGES, other_language, spoken
 from triage.web.identity import SignedIn, page_context
 from triage.web.oidc import OpenId, SignInRefused
 from triage.web.problems import SIGN_IN
@@ -37,34 +38,15 @@ ATTEMPT_SECONDS: Final = 600
 BEGUN_PER_MINUTE: Final = 300
 FAILED_PER_MINUTE: Final = 30
 
-#: What went wrong, and what to do about it.
-_TEXTS: Final = {
-    "ongeldig": (
-        400,
-        "Deze aanmelding is niet geldig, al gebruikt of verlopen.",
-        "Begin opnieuw. Blijft dit gebeuren, bel dan uw beheerder.",
-    ),
-    "geweigerd": (
-        403,
-        "Uw organisatie heeft deze aanmelding niet goedgekeurd.",
-        "Probeer het opnieuw, of vraag uw beheerder om toegang.",
-    ),
-    "geen-rol": (
-        403,
-        "U bent aangemeld bij uw organisatie, maar heeft hier nog geen rol.",
-        "Vraag uw beheerder om de rol lezer, medewerker, teamleider of beheerder.",
-    ),
-    "onbereikbaar": (
-        503,
-        "De aanmelddienst van uw organisatie antwoordt niet.",
-        "Probeer het over een minuut opnieuw. Duurt het langer, bel dan uw beheerder.",
-    ),
-    "link": (
-        403,
-        "Deze link is al gebruikt of verlopen.",
-        "Maak een nieuwe met `triage link` op de machine waar triage draait.",
-    ),
-    "uit": (200, "U bent afgemeld.", "Sluit de browser als anderen deze computer gebruiken."),
+_YEAR: Final = 31_536_000
+#: What came of a sign-in, by its key in the catalogue (``signin``), with the status of its page.
+_STATUS: Final = {
+    "ongeldig": 400,
+    "geweigerd": 403,
+    "geen-rol": 403,
+    "onbereikbaar": 503,
+    "link": 403,
+    "uit": 200,
 }
 
 
@@ -155,6 +137,25 @@ async def link(request: Request, service: AService) -> Response:
     return await _enter(request, Identity.from_mapping(value), "/")
 
 
+@router.get("/taal")
+async def language(
+    service: AService,
+    taal: Annotated[str, Query(max_length=2)],
+    naar: Annotated[str, Query(max_length=4000, alias="next")] = "/",
+) -> Response:
+    """Choose a language before signing in; the browser keeps it."""
+    response = RedirectResponse(naar if _OWN.fullmatch(naar) else "/", status_code=303)
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        taal if taal in LANGUAGES else LANGUAGES[0],
+        max_age=_YEAR,
+        path="/",
+        secure=service.config.secure,
+        samesite="lax",
+    )
+    return response
+
+
 @router.post("/uit")
 async def sign_out(request: Request, me: SignedIn) -> Response:
     """End the session."""
@@ -185,10 +186,14 @@ async def _refuse(request: Request, reason: str) -> Response:
 
 def _page(request: Request, reason: str, *, naar: str = "/", code: str = "") -> Response:
     service, openid = service_of(request), _provider(request)
-    status, told, advice = _TEXTS.get(reason, (200, "", ""))
+    t = spoken(request)
+    here = f"{request.url.path}?{request.url.query}" if request.method == "GET" else SIGN_IN
     values: dict[str, Any] = {
-        "told": told,
-        "advice": advice,
+        "t": t,
+        "title": t("signin.title_out" if reason == "uit" else "signin.title"),
+        "other_language": other_language(request, here),
+        "told": t(f"signin.{reason}") if reason else "",
+        "advice": t(f"signin.{reason}-advice") if reason else "",
         "failed": bool(reason) and reason != "uit",
         "start": f"{SIGN_IN}/start?{urlencode({'next': naar})}",
         "provider": openid is not None,
@@ -199,7 +204,7 @@ def _page(request: Request, reason: str, *, naar: str = "/", code: str = "") -> 
     html = service.templates.get_template("aanmelden.html").render(
         **values, **page_context(request)
     )
-    return HTMLResponse(html, status_code=status)
+    return HTMLResponse(html, status_code=_STATUS.get(reason, 200))
 
 
 def _provider(request: Request) -> OpenId | None:

@@ -24,7 +24,6 @@ from triage.web.desk.answers import Answer
 from triage.web.desk.judge import Judge
 from triage.web.desk.lists import Lists
 from triage.web.desk.muted import Muted
-from triage.web.desk.signalen import Outbox
 from triage.web.events import Hub
 from triage.web.limits import Buckets
 from triage.web.seen import Seen, Views
@@ -59,8 +58,6 @@ class Service:
     #: What people said of labels, and the model that gave them.
     said: Said
     judge: Judge
-    #: What goes to Signalen; None: nothing does.
-    outbox: Outbox | None
 
 
 def service_of(request: Request) -> Service:
@@ -95,7 +92,7 @@ def profile_of(service: Service, org: str) -> Profile:
     """Give the profile of an organisation. Raises NotFound."""
     profile = service.profiles.get(org)
     if profile is None:
-        raise NotFound("deze organisatie is hier niet bekend")
+        raise NotFound("deze organisatie is hier niet bekend", code="no-org")
     return profile
 
 

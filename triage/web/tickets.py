@@ -385,13 +385,13 @@ async def _conflict(service: Service, ticket: str, error: Conflict) -> Problem:
         claim = None
     if claim:
         holder = {"owner": claim.owner, "until": claim.until}
-    return Problem(409, str(error), code=error.code, holder=holder)
+    return Problem(409, error.code, code=error.code, holder=holder)
 
 
 def _claimed(ticket: Ticket) -> ClaimedTicketOut:
     claim = ticket.claim
     if claim is None:  # an answer given again: the lease ended since
-        raise Problem(409, "deze claim geldt niet meer", code="not-claimed", holder=None)
+        raise Problem(409, "not-claimed", code="not-claimed", holder=None)
     return ClaimedTicketOut(
         claim=ClaimedOut(token=claim.token, owner=claim.owner, until=claim.until),
         ticket=ticket_out(ticket),

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from triage.errors import Conflict, NotFound, TriageError
-from triage.queue import Change
+from triage.errors import Conflict, NotFound
+from triage.queue import Action, Change
+from triage.queue.hand_over import HandOver
 from triage.ticket import State, Ticket
 from triage.web.background import clock
-from triage.web.desk.signalen import OUTCOME, HandOver, Outbox, Signalen, signal_of
+from triage.web.desk.signalen import (
+    OUTCOME,
+    REFUSED,
+    SENDER,
+    SENT,
+    WITHDRAWN,
+    Signal,
+    Signalen,
+    signal_of,
+)
 from triage.web.identity import acting
 from triage.web.models import FencingToken, Owner, TicketOut, ticket_out
 from triage.web.problems import Problem
@@ -24,8 +36,10 @@ from triage.web.tickets import Act, perform, read_ticket
 router: Final = APIRouter(prefix="/api/v1")
 _log = structlog.get_logger()
 
-#: Who notes on a ticket what Signalen said.
-SENDER: Final = "Signalen"
+#: Pauses between attempts, in seconds; the last one repeats.
+PAUSES: Final = (1, 5, 30, 120, 600)
+#: How long nobody else sends what was taken, in seconds: longer than an attempt lasts.
+ALONE_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.5
 
 
@@ -53,9 +67,8 @@ async def hand_over(
     service: AService, ticket: TicketPath, body: HandOverRequest, act: Act
 ) -> TicketOut:
     """Geef een ticket aan Signalen en sluit het; het wordt verstuurd tot Signalen het heeft."""
-    outbox = service.outbox
-    if outbox is None:
-        raise Problem(404, "deze dienst geeft niets door aan Signalen")
+    if not service.config.signalen_url:
+        raise Problem(404, "no-signalen")
     by = acting(act.me, body.owner)
     stands = await read_ticket(service, ticket)
     token = body.token
@@ -64,18 +77,11 @@ async def hand_over(
             service, act, ticket, _Named(service, act.id).claim, owner=by, seconds=60
         )
         token = held.claim.token if held.claim else None
-    if stands.state is State.OPEN:
-        signal = signal_of(stands, body.place, stands.topic)
-        await service.pools.desk(outbox.hold, ticket, signal, now=clock())
-    change = Change(outcome=OUTCOME, note=body.place, role=act.me.role)
-    try:
-        done = await perform(
-            service, act, ticket, service.queue.resolve, change, token=token or 0, by=by
-        )
-    except Problem:
-        await service.pools.desk(outbox.drop, ticket)
-        raise
-    await service.pools.desk(outbox.release, ticket)
+    place = body.place
+    change = Change(outcome=OUTCOME, note=place, role=act.me.role, hand_over=place)
+    done = await perform(
+        service, act, ticket, service.queue.resolve, change, token=token or 0, by=by
+    )
     await service.publisher.flush()
     return ticket_out(done)
 
@@ -97,59 +103,85 @@ class _Named:
         )
 
 
-async def send_all(service: Service, outbox: Outbox, signalen: Signalen) -> None:
-    """Send what waits, until cancelled."""
-    settled = False
+async def send_all(service: Service, signalen: Signalen) -> None:
+    """Send what waits, until cancelled; other servers may do the same."""
     while True:
-        try:
-            if not settled:
-                await _settle(service, outbox)
-                settled = True
-            one = await service.pools.background(outbox.due, clock())
-            if one is not None:
-                await _send(service, outbox, signalen, one)
-                continue
-        except TriageError as error:
-            _log.warning("waiting", what="signalen", reason=str(error))
-        await asyncio.sleep(_LOOK_SECONDS)
+        sent = False
+        for org in service.profiles:
+            try:
+                sent |= await _send_one(service, signalen, org)
+            except Exception as error:  # noqa: BLE001 - nobody would miss a task that ended
+                _log.warning("waiting", what="signalen", kind=type(error).__name__)
+        if not sent:
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _settle(service: Service, outbox: Outbox) -> None:
-    """Decide on those that a killed server left: sent are those whose ticket was handed over."""
-    for ticket in await service.pools.background(outbox.held):
-        try:
-            found = await service.pools.background(service.queue.get, ticket, now=clock())
-        except NotFound:
-            given = False
+async def _send_one(service: Service, signalen: Signalen, org: str) -> bool:
+    """Send the one that waits longest; say whether there was one."""
+    queue, run, now = service.queue, service.pools.background, clock()
+    until = now + timedelta(seconds=ALONE_SECONDS)
+    one = await run(queue.take_hand_over, org, now=now, until=until)
+    if one is None:
+        return False
+    signal = await run(_signal, service, one, now)
+    if isinstance(signal, str):
+        await _note(service, one, signal)
+    elif signal is not None:
+        told = await signalen.send(signal)
+        _log.info("signalen", sent=bool(told.signal), refused=told.refused, attempts=one.attempts)
+        if not told.signal and not told.refused:
+            pause = PAUSES[min(one.attempts, len(PAUSES) - 1)]
+            await run(queue.retry_hand_over, one, at=clock() + timedelta(seconds=pause))
+            return True
+        if told.refused:
+            await _note(service, one, REFUSED, reopen=True)
         else:
-            last = [item for item in found.history if item["action"] == "resolved"][-1:]
-            given = found.state is State.RESOLVED and last[0].get("outcome") == OUTCOME
-        await service.pools.background(outbox.release if given else outbox.drop, ticket)
+            await _note(service, one, f"{SENT} {told.signal}")
+    await run(queue.end_hand_over, one)
+    return True
 
 
-async def _send(service: Service, outbox: Outbox, signalen: Signalen, one: HandOver) -> None:
-    await service.pools.background(outbox.attempt, one, clock())
-    sent = await signalen.send(one)
-    if sent.signal:
-        await service.pools.background(outbox.done, one.ticket, "sent", sent.signal)
-        await _tell(service, one.ticket, f"melding {sent.signal}")
-    elif sent.refused:
-        await service.pools.background(outbox.done, one.ticket, "refused")
-        await _tell(service, one.ticket, "Signalen nam dit niet aan; pak het zelf op", reopen=True)
-    _log.info("signalen", sent=bool(sent.signal), refused=sent.refused, attempts=one.attempts + 1)
+def _signal(service: Service, one: HandOver, now: datetime) -> Signal | str | None:
+    """Make what is to be sent of a ticket; else what to note on it, or None.
+
+    Nothing is sent where the resolving was taken back, or the sender withdrew what stood there.
+    """
+    try:
+        ticket = service.queue.get(one.ticket, now=now)
+    except NotFound:
+        return None
+    if not _is_to_be_sent(ticket):
+        return None
+    if ticket.post.get("deleted"):
+        return WITHDRAWN
+    body = signal_of(ticket, one.said)
+    return Signal(ticket=one.ticket, body=body, since=one.at, again=one.attempts > 0)
 
 
-async def _tell(service: Service, ticket: str, text: str, *, reopen: bool = False) -> None:
-    """Note on the ticket what came of it; once, whatever happens."""
-    queue, run = service.queue, service.pools.background
-    request = f"signalen:{ticket}:{text}"
+def _is_to_be_sent(ticket: Ticket) -> bool:
+    """Say whether Signalen has not answered for this ticket yet, and nobody took it back at once.
+
+    Whatever else opened it again: who handed it over was told that it goes there.
+    """
+    by_us = [item for item in ticket.history if item["by"] == SENDER]
+    if any(str(item.get("note") or "").startswith(f"{SENT} ") for item in by_us):
+        return False  # it stands there once
+    places = [n for n, item in enumerate(ticket.history) if item.get("outcome") == OUTCOME]
+    since = ticket.history[places[-1] + 1 :] if places else ()
+    undone = bool(since) and since[0]["action"] == Action.UNDONE
+    return not undone and not any(item["by"] == SENDER for item in since)
+
+
+async def _note(service: Service, one: HandOver, text: str, *, reopen: bool = False) -> None:
+    """Note on the ticket what came of it; a request id of its own makes it once."""
+    queue, run, now = service.queue, service.pools.background, clock()
+    request = f"signalen:{one.ticket}:{one.version}"
     try:
         if reopen:
-            change = Change(note=text)
-            await run(
-                queue.reopen, ticket, change, by=SENDER, now=clock(), request=f"{request}:open"
-            )
-        else:
-            await run(queue.note, ticket, text, by=SENDER, now=clock(), request=request)
+            with suppress(Conflict):  # it is open already
+                change = Change(note=text)
+                await run(queue.reopen, one.ticket, change, by=SENDER, now=now, request=request)
+                return
+        await run(queue.note, one.ticket, text, by=SENDER, now=now, request=request)
     except (NotFound, Conflict) as error:
         _log.warning("signalen_note", reason=str(error))

@@ -32,7 +32,7 @@ _CHUNK: Final = 50
 def registry_of(config: WebConfig) -> Registry:
     """Open the registry of models. Raises Problem 404 where there is none."""
     if config.data is None:
-        raise Problem(404, "deze dienst heeft geen map met modellen")
+        raise Problem(404, "no-models")
     return default_registry(config.models, config.data)
 
 

@@ -42,7 +42,7 @@ async def labelling(screen: AScreen) -> HTMLResponse:
     try:
         offered = await screen.service.pools.judge(_picked, screen, clock())
     except (InvalidModel, Refused) as error:
-        raise Problem(409, str(error)) from None
+        raise Problem(409, error.code) from None
     await audit(screen.request, "labels.next", *(ticket for ticket, _ in offered))
     first, picked = await _first(screen, offered)
     return screen.page(
@@ -75,7 +75,7 @@ async def _open(screen: Screen, ticket: str) -> Ticket:
     found = await screen.service.pools.desk(screen.service.queue.get, ticket, now=clock())
     check_team(screen.me, found.org, found.team)
     if not _wanted(found, screen.me.name):
-        raise Problem(409, "dit bericht is niet meer open, of ligt bij een collega")
+        raise Problem(409, "not-to-label")
     await audit(screen.request, "ticket.view", ticket)
     return found
 

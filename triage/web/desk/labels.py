@@ -18,7 +18,8 @@ from triage.labels.formats import encode
 from triage.labels.masking import Pseudonyms, masker_of
 from triage.models import Registry
 from triage.models.evaluations import latest_verdict
-from triage.models.history import Entry
+from triage.models.gate import Shortfall
+from triage.models.history import Entry, previous
 from triage.models.live import codebook_of
 from triage.models.shadow import Agreement, agreement
 from triage.models.tally import COUNTS
@@ -45,13 +46,13 @@ STEPS: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A version with what the gate says of it; ``refusals`` None: it was not measured."""
+    """A version with what the gate says of it; ``shortfalls`` None: it was not measured."""
 
     version: str
     made_at: datetime
     current: bool
     shadow: bool
-    refusals: Sequence[str] | None
+    shortfalls: Sequence[Shortfall] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class Models:
     lines: Sequence[Line]
     history: Sequence[Entry]
     shadow: str | None
+    #: The version to go back to, where there is one.
+    earlier: str | None
     compared: Agreement | None
     agreed: Sequence[Agreed]
 
@@ -74,7 +77,7 @@ async def labels(screen: AScreen) -> HTMLResponse:
     try:
         models = await service.pools.desk(_models, service, screen.profile.org)
     except (InvalidModel, Refused) as error:
-        raise Problem(409, str(error)) from None
+        raise Problem(409, error.code) from None
     await audit(screen.request, "labels.view")
     return screen.page(
         "labels.html",
@@ -90,13 +93,13 @@ async def labels(screen: AScreen) -> HTMLResponse:
 async def download(screen: AScreen) -> Response:
     """Give what people labelled, masked: the same rows as ``triage export``."""
     if not _all_teams(screen):
-        raise Problem(403, "labels van alle teams: daarvoor moet u voor alle teams werken")
+        raise Problem(403, "all-teams")
     await audit(screen.request, "labels.export")
     service = screen.service
     try:
         raw = await service.pools.desk(_rows, service, screen.profile.org)
     except Refused as error:
-        raise Problem(409, str(error)) from None
+        raise Problem(409, error.code) from None
     return Response(
         raw,
         media_type="application/x-ndjson",
@@ -131,7 +134,7 @@ async def _step(
         await audit(screen.request, action, *targets)
         await service.pools.desk(partial(step, registry, by=screen.me.name, at=clock()))
     except (InvalidModel, Refused) as error:
-        raise Problem(409, str(error)) from None
+        raise Problem(409, error.code) from None
     return RedirectResponse(screen.address("/labels"), status_code=303)
 
 
@@ -161,7 +164,7 @@ def _models(service: Service, org: str) -> Models:
                 made_at=version.made_at,
                 current=version.current,
                 shadow=version.shadow,
-                refusals=verdict.refusals if verdict else None,
+                shortfalls=verdict.shortfalls if verdict else None,
             )
         )
     service.said.update(service.log)
@@ -171,6 +174,7 @@ def _models(service: Service, org: str) -> Models:
         lines=lines,
         history=history[::-1][:STEPS],
         shadow=shadow,
+        earlier=previous(history),
         compared=agreement(config.data / COUNTS, shadow) if shadow else None,
         agreed=service.said.agreement(org, since),
     )

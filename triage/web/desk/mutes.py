@@ -50,7 +50,7 @@ async def mutes_page(screen: AScreen) -> HTMLResponse:
 async def muted_page(screen: AScreen, mute: MutePath) -> HTMLResponse:
     """Show what a mute took."""
     if org_of(mute) != screen.profile.org:
-        raise NotFound("deze demping bestaat niet (meer)")
+        raise NotFound("deze demping bestaat niet (meer)", code="no-mute")
     found = await find_mute(screen.service, screen.me, mute)
     await audit(screen.request, "mute.view", mute)
     tickets = await taken(screen.service, screen.me, found, limit=TAKEN_SHOWN)

@@ -14,7 +14,7 @@ from triage.profiles import INTENTS, TOPICS
 from triage.route import Profile
 from triage.ticket import URGENCIES, org_of
 from triage.web.background import clock
-from triage.web.desk.texts import LANGUAGE_COOKIE, Texts, texts
+from triage.web.desk.texts import Texts, spoken
 from triage.web.identity import Identity, Role, Scope, SignedIn, page_context
 from triage.web.state import AProfile, AService, Service, profile_of
 
@@ -90,8 +90,7 @@ async def _ticket_screen(request: Request, service: AService, me: SignedIn, tick
 
 
 def _of(request: Request, service: Service, me: Identity, profile: Profile) -> Screen:
-    language = request.cookies.get(LANGUAGE_COOKIE, "")
-    return Screen(service=service, profile=profile, me=me, request=request, t=texts(language))
+    return Screen(service=service, profile=profile, me=me, request=request, t=spoken(request))
 
 
 #: The screen of a page of the organisation that the request names, or of that of a ticket.

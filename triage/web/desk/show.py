@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from triage.web.desk.signalen import REFUSED, SENDER, SENT, WITHDRAWN
 from triage.web.desk.texts import Texts
 
 _MINUTES_A_DAY: Final = 24 * 60
@@ -140,6 +141,27 @@ def host(address: str) -> str:
         return address
 
 
+def note_of(item: Mapping[str, Any], t: Texts) -> str:
+    """Give the note of an item of a history: people's own words, ours in the language asked for.
+
+    >>> from triage.web.desk.texts import texts
+    >>> note_of({"by": "Signalen", "note": "melding 12"}, texts("en"))
+    'signal 12'
+    >>> note_of({"by": "Anna", "note": "melding 12"}, texts("en"))
+    'melding 12'
+    """
+    said = str(item.get("note") or "")
+    if item.get("by") != SENDER:
+        return said
+    if said in _OF_SIGNALEN:
+        return t(_OF_SIGNALEN[said])
+    word, _, number = said.partition(" ")
+    return t("signalen.sent", number=number) if word == SENT else said
+
+
+_OF_SIGNALEN: Final = {REFUSED: "signalen.refused", WITHDRAWN: "signalen.withdrawn"}
+
+
 def number(value: int, t: Texts) -> str:
     """Write a number with its thousands apart.
 
@@ -148,6 +170,17 @@ def number(value: int, t: Texts) -> str:
     '12.345'
     """
     return f"{value:,}".replace(",", "." if t.language == "nl" else ",")
+
+
+def decimal(value: float, t: Texts, digits: int = 2, *, sign: bool = False) -> str:
+    """Write a number with its decimals.
+
+    >>> from triage.web.desk.texts import texts
+    >>> decimal(0.5, texts("nl"), sign=True), decimal(-1.25, texts("en"), 1)
+    ('+0,50', '-1.2')
+    """
+    said = f"{value:{'+' if sign else ''}.{digits}f}"
+    return said.replace(".", ",") if t.language == "nl" else said
 
 
 def pairs(keys: Iterable[str], t: Texts, group: str) -> list[tuple[str, str]]:
@@ -167,6 +200,8 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "safe_link": safe_link,
     "host": host,
     "thousands": number,
+    "decimal": decimal,
+    "note_of": note_of,
     "span": span,
     "pairs": pairs,
     "merged": merged,

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import Request
 
 #: The languages of the catalogue, in its order; the first is the one for who chose none.
 LANGUAGES: Final = ("nl", "en")
@@ -44,6 +47,22 @@ def texts(language: str) -> Texts:
     """Give the catalogue in a language; in Dutch where we don't have it."""
     place = LANGUAGES.index(language) if language in LANGUAGES else 0
     return Texts(LANGUAGES[place], {key: both[place] for key, both in _entries(_catalogue(), "")})
+
+
+def spoken(request: Request) -> Texts:
+    """Give the catalogue in the language of who asks: as chosen in a browser, Dutch to programs."""
+    programs = "authorization" in request.headers
+    return texts("" if programs else request.cookies.get(LANGUAGE_COOKIE, ""))
+
+
+#: Where somebody who is not signed in chooses a language.
+LANGUAGE_PATH: Final = "/aanmelden/taal"
+
+
+def other_language(request: Request, here: str = "/") -> str:
+    """Give the address that goes on to a page of ours in the other language."""
+    other = next(one for one in LANGUAGES if one != spoken(request).language)
+    return f"{LANGUAGE_PATH}?{urlencode({'taal': other, 'next': here})}"
 
 
 @cache

@@ -73,7 +73,7 @@ async def words(screen: ATicketScreen, ticket: TicketPath, label: Label) -> HTML
     """Show the text of a ticket with the words that weighed for one of its labels."""
     found = await _seen(screen, ticket, "ticket.view")
     if found.post.get("deleted"):
-        raise NotFound("de afzender heeft dit bericht ingetrokken")
+        raise NotFound("de afzender heeft dit bericht ingetrokken", code="withdrawn")
     explanation = await screen.service.pools.judge(screen.service.judge.explain, found)
     chosen = {"words": words_of(found, label, explanation)}
     return screen.page("_words.html", **{**_context(screen, found, clock()), **chosen})

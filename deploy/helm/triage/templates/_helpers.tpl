@@ -201,6 +201,7 @@ spec:
   volumes:
     - name: tmp
       emptyDir: {sizeLimit: 128Mi}
+    # Ends with the pod: posts, tickets, sessions, hand-overs and the record stand in Kafka and Redis.
     - name: data
       emptyDir: {sizeLimit: 128Mi}
     {{- if $values.models.enabled }}
