@@ -64,7 +64,7 @@ def make_link(settings: Settings, store: Access) -> str:
         subject=LOCAL, name=_user(), roles=frozenset({Role.BEHEERDER}), kind=Kind.LOCAL
     )
     store.put(Drawer.LINK, digest(code), identity.to_mapping(), until=at + LINK_TIME)
-    _note(store, "link.create")
+    note(store, "link.create")
     return f"{address_of(settings)}/aanmelden/link?code={code}"
 
 
@@ -75,7 +75,8 @@ def _user() -> str:
         return LOCAL
 
 
-def _note(store: Access, action: str, *targets: str) -> None:
+def note(store: Access, action: str, *targets: str) -> None:
+    """Record what somebody did on this machine."""
     entry = AuditEntry(
         at=now(), subject=LOCAL, name=_user(), kind=Kind.LOCAL, action=action, targets=targets
     )
@@ -102,7 +103,7 @@ def create_token(
             teams=frozenset(teams) if teams else None,
             until=at + timedelta(days=days) if days else FOREVER,
         )
-        _note(store, "token.create", name, *scopes)
+        note(store, "token.create", name, *scopes)
     typer.echo("dit token is hierna niet meer te zien:", err=True)
     typer.echo(token)
 
@@ -127,7 +128,7 @@ def revoke_token(settings: Settings, name: str) -> bool:
         store = store_of(settings, stack)
         found = tokens.revoke(store, name, now=now())
         if found:
-            _note(store, "token.revoke", name)
+            note(store, "token.revoke", name)
         return found
 
 
@@ -138,7 +139,7 @@ def end_sessions(settings: Settings, subject: str) -> int:
         for key, value in store.all(Drawer.SESSION, now=now()):
             if subject in {value["identity"]["subject"], value["identity"]["name"]}:
                 ended += store.take(Drawer.SESSION, key, now=now()) is not None
-        _note(store, "session.revoke", subject)
+        note(store, "session.revoke", subject)
         return ended
 
 
@@ -153,7 +154,7 @@ def export_audit(
     since, until = (at and at.replace(tzinfo=zone) for at in (since, until))
     with ExitStack() as stack:
         store = store_of(settings, stack)
-        _note(store, "audit.export")
+        note(store, "audit.export")
         entries = between(audit_pages(store), since, until)
         if kind == "csv":
             _write_csv(entries)

@@ -25,7 +25,6 @@ from triage.queue.bundling import (
     joined,
     left,
     likeliest,
-    without_text,
 )
 from triage.queue.document import (
     Stored,
@@ -34,14 +33,20 @@ from triage.queue.document import (
     event_id,
     from_ms,
     history_item,
-    is_deleted,
     is_late,
     window_of,
 )
 from triage.queue.draft import Draft
-from triage.queue.merge import Plan, edited, fresh, mask_history, masked, withdrawn_unseen
+from triage.queue.merge import Plan, edited, fresh
 from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
 from triage.queue.summary import Copy, Summary
+from triage.queue.withdrawal import (
+    masked,
+    tells_nothing,
+    withdrawn_unseen,
+    without_words,
+    wrote_since,
+)
 from triage.ticket import Urgency
 
 #: How far up the ticket in a queue is looked for: one moves into another while we decide.
@@ -313,7 +318,7 @@ class _Planner:
                 draft.find_by(entry.bundling)
                 self._find_by(draft.keys, ticket)
                 plan.created += 1
-            elif self._tells_nothing(stored, entry):
+            elif tells_nothing(stored, entry):
                 plan.repeated += 1
                 continue
             elif entry.post.deleted:
@@ -328,22 +333,13 @@ class _Planner:
             draft.rewritten = True
             self._note(draft, action, entry)
 
-    @staticmethod
-    def _tells_nothing(stored: Stored, entry: Entry) -> bool:
-        """Tell whether a post is a deletion once more, or older than what took it away."""
-        if is_deleted(stored.doc):
-            return entry.post.deleted or is_late(stored.doc, entry)
-        if not entry.post.deleted or not is_late(stored.doc, entry):
-            return False
-        return mask_history(stored.history) == stored.history
-
     def _withdrawn(self, stored: Stored, entry: Entry) -> Stored:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
-        late = is_late(stored.doc, entry)  # its sender wrote again since
-        if not late and stored.within and self._stored(stored.within):
+        gone = not wrote_since(stored, entry)
+        if gone and stored.within and self._stored(stored.within):
             lead = self._draft(stored.within)
             assert lead.now is not None
-            lead.now = without_text(lead.now, stored)
+            lead.now = without_words(lead.now, stored, entry)
         return masked(stored, entry, self._now)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:

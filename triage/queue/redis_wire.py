@@ -9,17 +9,19 @@ from typing import Any, Final
 
 import orjson
 
-from triage.queue import Action, Entry
+from triage.queue import Action, Depth, Entry
 from triage.queue.document import (
     Created,
     Stored,
     event_data,
     event_id,
+    from_ms,
     from_state,
     window_of,
 )
 from triage.queue.merge import Write
 from triage.queue.summary import Summary
+from triage.ticket import URGENCIES
 
 #: An entry of the outbox and the place of an event in it.
 CURSOR: Final = re.compile(r"(\d{1,15}-\d{1,15})\.(\d{1,9})")
@@ -176,6 +178,21 @@ def events_of(fields: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
     identity = event_id(ticket, action, str(version), fields[b"r"].decode())
     data = event_data(stored, action, int(fields[b"a"]), identity)
     return [{**data, "by": fields[b"by"].decode()}]
+
+
+def depths_of(rows: Iterable[Sequence[bytes]]) -> list[Depth]:
+    """Read how teams stand, in order."""
+    depths = [
+        Depth(
+            team=team.decode(),
+            urgency=URGENCIES[int(rank)],
+            depth=int(depth),
+            breached=int(late),
+            oldest_due=from_ms(int(float(first))),
+        )
+        for team, rank, depth, late, first in rows
+    ]
+    return sorted(depths, key=lambda depth: (depth.team, depth.urgency.rank))
 
 
 def volatile(persistence: Iterable[Mapping[str, Any]], memory: Iterable[Mapping[str, Any]]) -> str:
