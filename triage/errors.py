@@ -73,8 +73,8 @@ class Conflict(TriageError):
     """The ticket is not in the state that the action needs. Answer 409 and show who has it.
 
     ``code`` is one of ``claimed`` (another holds the lease), ``stale-token`` (the fencing token
-    is older than the lease that stands), ``not-claimed`` (the action needs a lease) and
-    ``resolved`` (the ticket is done).
+    is older than the lease that stands), ``not-claimed`` (the action needs a lease),
+    ``resolved`` (the ticket is done) and ``labels-changed`` (not the labels that were seen).
     """
 
     def __init__(self, code: str, message: str) -> None:

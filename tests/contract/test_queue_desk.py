@@ -234,3 +234,31 @@ def test_a_confirmation_names_the_labels(store: Store, queue: Queue, put: Put) -
     event = events(store, queue)[-1]
     assert event["type"] == "confirmed"
     assert event["said"] == {"topic": "groen", "urgency": "normaal", "intent": "melding"}
+
+
+def test_labels_that_nobody_saw_are_not_confirmed(store: Store, queue: Queue, put: Put) -> None:
+    """Who names what was on the screen confirms that, or learns which labels are others by now."""
+    put(store.entry())
+    seen = Change(topic="groen", urgency=Urgency.NORMAAL, intent="melding")
+    act(queue, "confirm", store.id(), seen, token=None)
+    assert events(store, queue)[-1]["said"] == {
+        "topic": "groen", "urgency": "normaal", "intent": "melding",
+    }  # fmt: skip
+    act(queue, "correct", store.id(), Change(topic="wegen", intent="vraag"), token=None, by="bo")
+    count = len(events(store, queue))
+    with pytest.raises(Conflict) as found:
+        act(queue, "confirm", store.id(), seen, token=None)
+    assert (found.value.code, str(found.value)) == (
+        "labels-changed",
+        "intussen veranderd: onderwerp, bedoeling",
+    )
+    refused(
+        "labels-changed",
+        lambda: act(queue, "confirm", store.id(), Change(topic="groen"), token=None),
+    )
+    assert len(events(store, queue)) == count
+    act(queue, "confirm", store.id(), Change(urgency=Urgency.NORMAAL), token=None)
+    act(queue, "confirm", store.id(), Change(), token=None)
+    assert events(store, queue)[-1]["said"] == {
+        "topic": "wegen", "urgency": "normaal", "intent": "vraag",
+    }  # fmt: skip

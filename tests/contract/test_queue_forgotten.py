@@ -53,7 +53,7 @@ def everything(store: Store) -> str:
             ]
             return repr([db.execute(f"SELECT * FROM {name}").fetchall() for name in names])
     kind = RedisCluster if store.kind == "cluster" else Redis
-    read = {
+    read: dict[Any, Callable[[Any, Any], Any]] = {
         b"string": lambda c, key: c.get(key),
         b"hash": lambda c, key: c.hgetall(key),
         b"list": lambda c, key: c.lrange(key, 0, -1),

@@ -25,7 +25,11 @@ class Handling(Protocol):
         now: datetime,
         request: str,
     ) -> Ticket:
-        """Say that the labels are right as they are; token as in ``correct``."""
+        """Say that the labels are right as they are; token as in ``correct``.
+
+        ``change`` may name those that the person saw: Conflict ``labels-changed`` where the ticket
+        has others by now.
+        """
         ...
 
     def snooze(

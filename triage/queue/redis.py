@@ -47,7 +47,7 @@ from triage.queue.redis_wire import (
     volatile,
     write_args,
 )
-from triage.queue.regroup import restore
+from triage.queue.restore import restore
 from triage.queue.shown import MEMBERS_LIMIT, posts_of, shown_members, to_ticket
 from triage.ticket import Ticket
 

@@ -28,7 +28,7 @@ from triage.queue.document import (
 )
 from triage.queue.merge import check_batch, counts_of, put_result, with_history
 from triage.queue.planner import plan_put
-from triage.queue.regroup import restore
+from triage.queue.restore import restore
 from triage.queue.shown import posts_of, shown_members, to_ticket
 from triage.queue.sqlite_connect import SQL, Database
 from triage.queue.sqlite_rows import (

@@ -59,7 +59,9 @@ export class Actions {
   }
 
   async confirm() {
-    if (this.isOpen()) await this.run(this.pane.id, "confirm", this.right(), { said: t("confirmed") });
+    if (!this.isOpen()) return;
+    const { topic, urgency, intent } = this.pane.pane.dataset; // what is on the screen, and nothing else
+    await this.run(this.pane.id, "confirm", { topic, urgency, intent, ...this.right() }, { said: t("confirmed") });
   }
 
   async reassign(team) {
