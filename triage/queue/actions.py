@@ -186,6 +186,8 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
         raise Conflict("not-undoable", "er is intussen iets anders gebeurd")
     if deed.at - to_ms(datetime.fromisoformat(last["at"])) > UNDO_SECONDS * 1000:
         raise Conflict("not-undoable", "ongedaan maken kan niet meer")
+    # The same lease may have been prolonged since; a new one would have come into the history.
+    goes_on = stored.owner != "" and stored.owner == was["owner"]
     after = replace(
         stored,
         team=was["team"],
@@ -195,7 +197,7 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
         due=was["due"],
         resolved=was["resolved"],
         owner=was["owner"],
-        until=was["until"],
+        until=max(was["until"], stored.until) if goes_on else was["until"],
     )
     undone = replace(deed, action=Action(last["action"]), request=was["request"])
     version = was.get("version", stored.version)
