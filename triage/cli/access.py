@@ -30,6 +30,7 @@ from triage.access import (
 )
 from triage.access.open import open_access
 from triage.cli.process import now
+from triage.cli.whereabouts import told
 from triage.errors import Refused
 from triage.settings import Settings
 
@@ -46,18 +47,34 @@ def store_of(settings: Settings, stack: ExitStack) -> Access:
     return stack.enter_context(open_access(settings.queue_url))
 
 
-def address_of(settings: Settings) -> str:
-    """Give the address under which browsers reach the server."""
+def address_of(settings: Settings, port: int | None = None) -> str:
+    """Give the address under which browsers reach the server; ``port``: the one it really got."""
     if settings.public_url:
         return settings.public_url
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return f"http://{host}:{settings.port if port is None else port}"
 
 
 # -- the local account ---------------------------------------------------------------------------
 
 
-def make_link(settings: Settings, store: Access) -> str:
+def print_link(settings: Settings, *, chosen: bool) -> None:
+    """Print a link to the server that runs on the data folder.
+
+    ``chosen``: somebody named its address, which then counts.
+    """
+    running = None if chosen else told(settings.data)
+    with ExitStack() as stack:
+        link = make_link(store_of(settings, stack), running or address_of(settings))
+    if not (running or chosen or settings.public_url):
+        typer.echo(
+            f"triage: in {settings.data} draait nu geen server; dit is het ingestelde adres",
+            err=True,
+        )
+    typer.echo(link)
+
+
+def make_link(store: Access, address: str) -> str:
     """Give a link that signs in once, as the local account with all rights."""
     code, at = new_secret(), now()
     identity = Identity(
@@ -65,7 +82,7 @@ def make_link(settings: Settings, store: Access) -> str:
     )
     store.put(Drawer.LINK, digest(code), identity.to_mapping(), until=at + LINK_TIME)
     note(store, "link.create")
-    return f"{address_of(settings)}/aanmelden/link?code={code}"
+    return f"{address}/aanmelden/link?code={code}"
 
 
 def _user() -> str:
