@@ -6,6 +6,7 @@ metric, a 4xx body or a dead letter, and none of those may carry personal data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 #: The longest reason that travels with a dead letter or an answer, in characters.
@@ -93,11 +94,12 @@ class Conflict(TriageError):
 
     ``code`` is one of ``claimed`` (another holds the lease), ``stale-token`` (the fencing token
     is older than the lease that stands), ``not-claimed`` (the action needs a lease), ``resolved``
-    (the ticket is done) and others that the action names.
+    (the ticket is done) and others that the action names. ``fields``: what of it is in the way.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, fields: Sequence[str] = ()) -> None:
         super().__init__(message, code=code)
+        self.fields = tuple(fields)
 
 
 class TooManyRejected(TriageError):

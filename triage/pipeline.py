@@ -48,10 +48,15 @@ class Received:
 def decode(
     records: Sequence[Record],
 ) -> tuple[list[Received], list[tuple[Record, InvalidPost]]]:
-    """Decode records into posts; those that are none come back with what is wrong with them."""
+    """Decode records into posts; those that are none come back with what is wrong with them.
+
+    Of what was taken out of the log there is nothing to tell.
+    """
     received: list[Received] = []
     rejected: list[tuple[Record, InvalidPost]] = []
     for record in records:
+        if record.erased:
+            continue
         try:
             post = Post.decode(record.value or b"", received_at=record.at)
         except InvalidPost as error:

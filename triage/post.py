@@ -105,6 +105,8 @@ class Post:
     geo: Geo | None = None
     #: The sender withdrew it: mask what stands in the queue.
     deleted: bool = False
+    #: Withdrawn because its author asked to be forgotten: who that was goes as well.
+    forgotten: bool = False
     #: Fields that we do not know, as they came (see ``storable``).
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -126,7 +128,9 @@ class Post:
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any], *, received_at: datetime) -> Post:
         """Read a post from a parsed JSON object. Raises :class:`InvalidPost`."""
-        deleted = _boolean(data, "deleted")
+        deleted, forgotten = _boolean(data, "deleted"), _boolean(data, "forgotten")
+        if forgotten and not deleted:
+            raise InvalidPost("forgotten", "alleen samen met deleted")
         attachments = _attachments(data)
         text = clean(_string(data, "text", None, required=not deleted and not attachments))
         if not deleted and not attachments and not _VISIBLE.search(text):
@@ -144,6 +148,7 @@ class Post:
             attachments=attachments,
             geo=_geo(data),
             deleted=deleted,
+            forgotten=forgotten,
             extra={
                 storable(name): storable(value)
                 for name, value in data.items()
@@ -159,7 +164,8 @@ class Post:
     @property
     def digest(self) -> str:
         """16 hex digits over what the sender said: same id and same digest is a repeat."""
-        said = "\x00".join((self.text, *self.attachments, "x" if self.deleted else ""))
+        gone = "xx" if self.forgotten else "x" if self.deleted else ""
+        said = "\x00".join((self.text, *self.attachments, gone))
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def to_mapping(self) -> dict[str, Any]:
@@ -189,6 +195,8 @@ class Post:
             data["geo"] = {"lat": self.geo.lat, "lon": self.geo.lon}
         if self.deleted:
             data["deleted"] = True
+        if self.forgotten:
+            data["forgotten"] = True
         return data
 
 
@@ -207,6 +215,7 @@ FIELDS: Final = frozenset(
         "attachments",
         "geo",
         "deleted",
+        "forgotten",
     }
 )
 _NO_REACH: Final = Reach()

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from triage.forget import forgotten_posts, is_forgotten
 from triage.log import Log, Record, Topic, scan_posts
 from triage.log.dead_letter import origin_of
 from triage.pipeline import Received, decode
@@ -56,7 +57,7 @@ def rebuild(
     progress: Callable[[int], None] = lambda _count: None,
 ) -> Rebuilt:
     """Put all posts of the log once more, then what people did to them."""
-    outcomes = _read_outcomes(log)
+    outcomes, forgotten = _read_outcomes(log), forgotten_posts(log)
     now = clock()
     oldest = now - timedelta(seconds=retention_seconds)
     lettered = {origin_of(letter) for letter in log.scan(Topic.DEAD_LETTER)}
@@ -64,6 +65,7 @@ def rebuild(
     posts = restored = 0
     for records in _batches(scan_posts(log), _BATCH):
         received, rejected = decode(records)
+        received = [one for one in received if not is_forgotten(forgotten, one)]
         # What comes last in the log no worker may have read before.
         if new := [(record, e) for record, e in rejected if _origin(record) not in lettered]:
             log.reject(new)

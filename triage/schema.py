@@ -100,6 +100,10 @@ POST: Final[dict[str, Any]] = {
             "type": "boolean",
             "description": "The sender withdrew the post with this id.",
         },
+        "forgotten": {
+            "type": "boolean",
+            "description": "The author asked to be forgotten: who wrote the post goes as well.",
+        },
     },
     "anyOf": [
         {
@@ -108,6 +112,7 @@ POST: Final[dict[str, Any]] = {
             "properties": {
                 "text": {"type": "string", "pattern": VISIBLE},
                 "deleted": {"const": False},
+                "forgotten": {"const": False},
             },
         },
         {
@@ -116,6 +121,7 @@ POST: Final[dict[str, Any]] = {
             "properties": {
                 "attachments": {"type": "array", "minItems": 1},
                 "deleted": {"const": False},
+                "forgotten": {"const": False},
             },
         },
         {

@@ -61,6 +61,22 @@ def prepare(path: Path, queries: Mapping[str, str], schema: int) -> None:
         connection.execute("COMMIT")
 
 
+def scrub(path: Path) -> None:
+    """Write the file anew, so that nothing is left of what was overwritten or dropped.
+
+    Others who write wait meanwhile, for as long as copying the file takes. Raises what SQLite
+    raises, also where somebody reads for so long that the old pages can't go.
+    """
+    with contextlib.closing(connect(path)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("VACUUM")
+        # The write-ahead log holds old pages too, until all of it is in the file.
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        message = "een ander leest te lang"
+        raise sqlite3.OperationalError(message)
+
+
 def unavailable(error: Exception) -> Unavailable:
     """Say that SQLite failed, without the error's message: it may hold what was written."""
     reason = getattr(error, "sqlite_errorname", None) or type(error).__name__

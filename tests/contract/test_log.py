@@ -114,6 +114,26 @@ def test_tombstones_and_empty_values_are_records(store: LogStore) -> None:
     assert [record.value for record in Reading(log).take(5)] == values
 
 
+def test_what_was_erased_keeps_its_place(store: LogStore) -> None:
+    """Where a log can take records out nothing of them is left, but the offsets after are theirs."""
+    log = store.open()
+    headers = (("attempt", b"2"),)
+    log.append(Topic.POSTS, [NewRecord(value=v, key=b"k", headers=headers) for v in (b"a", b"b")])
+    log.append(Topic.POSTS, [NewRecord(value=b"c", key=b"k")])
+    first, *rest = all_of(log, Topic.POSTS)
+    erased = log.erase([first])
+    assert erased == (store.kind == "sqlite")
+    now = all_of(log, Topic.POSTS)
+    assert [record.offset for record in now] == [0, 1, 2]
+    assert now[1:] == rest
+    assert now[0].erased == erased
+    if erased:
+        assert (now[0].key, now[0].value) == (None, None)
+        assert log.erase([first])  # again: nothing changes
+        assert all_of(log, Topic.POSTS) == now
+    assert [record.offset for record in Reading(store.open()).take(3)] == [0, 1, 2]
+
+
 def test_a_record_carries_key_headers_and_time(store: LogStore) -> None:
     """Key and headers come as they went, and the time is when it was appended."""
     log = store.open()

@@ -173,3 +173,34 @@ def test_an_address_names_a_file(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         open_log("kafka://user:geheim@host:9092")
     assert "geheim" not in str(refused.value)
+
+
+def test_what_was_erased_weighs_nothing(store: LogStore) -> None:
+    """A topic that is bounded in bytes is not cut for what is no longer there."""
+    retention = Retention(seconds={}, size={Topic.DEAD_LETTER: 150})
+    log = store.open(partitions=1, retention=retention)
+    log.append(Topic.DEAD_LETTER, posts(b"x" * 100, b"y" * 100))
+    first, _ = all_of(log, Topic.DEAD_LETTER)
+    for _ in range(2):
+        assert log.erase([first])
+    assert log.retain() == 0
+    log.append(Topic.DEAD_LETTER, posts(b"z" * 100))
+    assert log.retain() > 0
+
+
+def test_erasing_waits_for_nobody_for_ever(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who reads on and on keeps the old pages: that is told, not passed over."""
+    assert store.path is not None
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.2)
+    log = store.open()
+    log.append(Topic.POSTS, posts(b"a"))
+    (record,) = all_of(log, Topic.POSTS)
+    with closing(sqlite_file.connect(store.path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM log_records").fetchone()
+        with pytest.raises(Unavailable):
+            log.erase([record])
+        other.execute("COMMIT")
+    assert log.erase([record])

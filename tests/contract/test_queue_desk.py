@@ -89,6 +89,46 @@ def test_undo_names_what_it_takes_back(store: Store, queue: Queue, put: Put) -> 
     assert {ticket: undone[ticket] for ticket in corrected} == corrected
 
 
+@pytest.mark.parametrize("action", ["correct", "confirm", "escalate"])
+def test_undo_takes_nothing_of_a_lease_that_was_prolonged(
+    store: Store, queue: Queue, put: Put, action: str
+) -> None:
+    """The lease that stands through it all ends when its holder was told, not before."""
+    put(store.entry())
+    token = claim(queue, store.id())
+    act(queue, action, store.id(), Change(), token=token)
+    later = NOW + minutes(1 / 20)
+    told = queue.renew(store.id(), token=token, seconds=900, now=later, request=request())
+    assert undo(queue, store.id()).claim == told
+    assert queue.get(store.id(), now=NOW + minutes(14)).claim == told
+    refused(
+        "claimed",
+        lambda: queue.claim(
+            store.id(), owner="bo", seconds=9, now=NOW + minutes(14), request=request()
+        ),
+    )
+    # One that was made shorter is not made longer than it was before the act.
+    act(queue, action, store.id(), Change(), token=token)
+    queue.renew(store.id(), token=token, seconds=60, now=later, request=request())
+    assert undo(queue, store.id()).claim == told
+
+
+@pytest.mark.parametrize("action", ["resolve", "reassign", "snooze"])
+def test_undo_gives_back_the_lease_as_it_was(
+    store: Store, queue: Queue, put: Put, action: str
+) -> None:
+    """Where the act ended the lease its end is that of before; that of a snooze is none."""
+    put(store.entry())
+    token = claim(queue, store.id())
+    before = queue.get(store.id(), now=NOW).claim
+    more: dict[str, Any] = {"token": token, "by": "ans", "now": NOW, "request": request()}
+    if action == "snooze":
+        queue.snooze(store.id(), until=NOW + minutes(500), **more)
+    else:
+        getattr(queue, action)(store.id(), Change(team="wijkteam", outcome="ok"), **more)
+    assert undo(queue, store.id()).claim == before
+
+
 def test_undo_is_for_who_did_it_just_now(store: Store, queue: Queue, put: Put) -> None:
     """Refused to others, after the time, after anything else, and a second time."""
     put(store.entry())
@@ -234,3 +274,28 @@ def test_a_confirmation_names_the_labels(store: Store, queue: Queue, put: Put) -
     event = events(store, queue)[-1]
     assert event["type"] == "confirmed"
     assert event["said"] == {"topic": "groen", "urgency": "normaal", "intent": "melding"}
+
+
+def test_labels_that_nobody_saw_are_not_confirmed(store: Store, queue: Queue, put: Put) -> None:
+    """Who names what was on the screen confirms that, or learns which labels are others by now."""
+    put(store.entry())
+    seen = Change(topic="groen", urgency=Urgency.NORMAAL, intent="melding")
+    act(queue, "confirm", store.id(), seen, token=None)
+    assert events(store, queue)[-1]["said"] == {
+        "topic": "groen", "urgency": "normaal", "intent": "melding",
+    }  # fmt: skip
+    act(queue, "correct", store.id(), Change(topic="wegen", intent="vraag"), token=None, by="bo")
+    count = len(events(store, queue))
+    with pytest.raises(Conflict) as found:
+        act(queue, "confirm", store.id(), seen, token=None)
+    assert (found.value.code, found.value.fields) == ("labels-changed", ("topic", "intent"))
+    refused(
+        "labels-changed",
+        lambda: act(queue, "confirm", store.id(), Change(topic="groen"), token=None),
+    )
+    assert len(events(store, queue)) == count
+    act(queue, "confirm", store.id(), Change(urgency=Urgency.NORMAAL), token=None)
+    act(queue, "confirm", store.id(), Change(), token=None)
+    assert events(store, queue)[-1]["said"] == {
+        "topic": "wegen", "urgency": "normaal", "intent": "vraag",
+    }  # fmt: skip

@@ -337,6 +337,34 @@ def test_an_answer_whose_reply_is_lost_happens_once(desk: Desk) -> None:
     wait_until(lambda: actions(get(desk, ticket)) == ["confirmed"])
 
 
+def test_nobody_confirms_labels_that_they_do_not_see(desk: Desk) -> None:
+    """What a colleague changed while it was on its way to the screen is told, and not confirmed."""
+    ticket = desk.server.fill(1, team=TEAM)[0]
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    shown(page, ticket)
+    page.wait_for_load_state("networkidle")
+    sent: list[Any] = []
+
+    def late(route: Any) -> None:
+        if not sent:
+            desk.server.queue.correct(
+                ticket, Change(topic="afval"), token=None, by="Bert", now=now(), request="b"
+            )
+        sent.append(route.request.post_data_json)
+        route.continue_()
+
+    page.route("**/confirm*", late)
+    page.keyboard.press("y")
+    expect(page.locator("#toasts")).to_contain_text("de labels zijn intussen veranderd")
+    assert sent[0].keys() >= {"topic", "urgency", "intent"}
+    assert actions(get(desk, ticket)) == ["corrected"]
+    expect(page.locator("#pane")).to_have_attribute("data-topic", "afval")
+    page.unroute("**/confirm*")
+    page.keyboard.press("y")
+    wait_until(lambda: actions(get(desk, ticket)) == ["corrected", "confirmed"])
+
+
 def test_one_answer_for_many(desk: Desk) -> None:
     """All in a filter get one answer; a colleague's ticket stays hers; undo opens the rest again."""
     tickets = desk.server.fill(120, team=TEAM, text="Stroom uit in de Kerkstraat")

@@ -197,6 +197,7 @@ def test_nobody_labels_what_nobody_read(desk: Desk) -> None:
     queue = desk.server.queue
     page = desk.person("Leo", PAGE)
     place(page, 1, 4)
+    page.wait_for_load_state("networkidle")
     page.locator("[data-step=label]").dblclick()
     place(page, 2, 4)
     expect(page.locator("#count")).to_have_text("1 gelabeld in deze zitting")

@@ -169,6 +169,27 @@ def test_decisions_are_in_the_outcomes_log_before_the_answer(
     assert steps[3][2].json()["urgency"] == "kritiek"
 
 
+def test_a_confirmation_is_of_what_was_seen(server: ApiServer, client: httpx.Client) -> None:
+    """409 names the labels that are others by now; without labels it is about what stands."""
+    (ticket,) = server.fill(1)
+    shown = client.get(f"/api/v1/tickets/{ticket}").json()
+    seen = {head: shown[head] for head in ("topic", "urgency", "intent")}
+    assert act(client, ticket, "confirm", **seen).status_code == 200
+    token = claim(client, ticket, owner="bo")
+    changed = act(client, ticket, "correct", owner="bo", token=token, urgency="hoog")
+    assert changed.status_code == 200, changed.text
+    answer = act(client, ticket, "confirm", owner="bo", token=token, **seen)
+    assert answer.status_code == 409
+    told = answer.json()
+    assert told["code"] == "labels-changed"
+    assert [one["field"] for one in told["errors"]] == ["urgency"]
+    again = {**seen, "urgency": "hoog"}
+    assert act(client, ticket, "confirm", owner="bo", token=token, **again).status_code == 200
+    assert act(client, ticket, "confirm", owner="bo", token=token).status_code == 200
+    assert act(client, ticket, "confirm", owner="bo", token=token, urgency="x").status_code == 422
+    assert [kind for _, kind in outcomes(server)] == ["confirmed", "corrected", *["confirmed"] * 2]
+
+
 def test_more_urgent_means_sooner_due(server: ApiServer, client: httpx.Client) -> None:
     """A correction to a higher urgency, and an escalation, bring the due time forward."""
     corrected, escalated = server.fill(2, minutes=6000, urgency=Urgency.LAAG)

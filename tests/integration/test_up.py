@@ -175,6 +175,59 @@ def test_a_killed_worker_comes_back(up: Callable[..., Up]) -> None:
     service.until(lambda: service.waiting() == 30)
 
 
+def _link(data: Path, *arguments: str, env: dict[str, str] | None = None) -> tuple[str, str]:
+    """Run ``triage link``; give the address that its link leads to, and what it said besides."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("TRIAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "triage", "link", "--data", str(data), *arguments],
+        capture_output=True,
+        text=True,
+        env={**clean, **(env or {})},
+        timeout=60,
+        check=True,
+    )
+    address, code, _ = done.stdout.partition("/aanmelden/link?code=")
+    assert code, done.stdout
+    return address, done.stderr
+
+
+def test_a_link_leads_to_the_server_that_runs(up: Callable[..., Up]) -> None:
+    """Whatever port it has; when it's gone, killed or not, its address is not told any more."""
+    service = up("--demo", "0")
+    service.until(lambda: _ready(service))
+    there, default = f"http://127.0.0.1:{service.port}", "http://127.0.0.1:8080"
+    assert _link(service.data) == (there, "")
+    assert _link(service.data, env={"TRIAGE_PORT": "9999"}) == (there, "")
+    # Who names an address means that one.
+    assert _link(service.data, "--port", "9998") == ("http://127.0.0.1:9998", "")
+    public = {"TRIAGE_PUBLIC_URL": "https://triage.example.nl"}
+    assert _link(service.data, "--port", "9998", env=public) == ("https://triage.example.nl", "")
+    # The next server of the folder is told of, wherever it listens.
+    service.end()
+    left = service.data / "server.address"
+    assert left.read_text() == there  # stale: nobody holds it
+    address, said = _link(service.data)
+    assert address == default
+    assert "draait nu geen server" in said
+    again = up("--demo", "0")
+    again.until(lambda: _ready(again))
+    assert _link(again.data) == (f"http://127.0.0.1:{again.port}", "")
+    web = subprocess.run(
+        ["pgrep", "-P", str(again.process.pid), "-f", "triage serve"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    again.process.kill()  # its children end with it
+    again.process.wait()
+    again_web = Path(f"/proc/{web.stdout.split()[0]}")
+    deadline = time.monotonic() + 30
+    while again_web.exists():
+        assert time.monotonic() < deadline, "the server outlived its supervisor"
+        time.sleep(0.05)
+    assert _link(again.data)[0] == default
+
+
 def _ready(service: Up) -> bool:
     try:
         service.get("/readyz")

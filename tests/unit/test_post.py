@@ -67,6 +67,12 @@ def decode(raw: bytes | str | dict[str, Any]) -> Post:
         (b'{"text": "a", "geo": {"lat": 91, "lon": 4}}', "geo.lat", "niet tussen -90 en 90", None),
         (b'{"text": "a", "attachments": "b"}', "attachments", "geen lijst", None),
         (b'{"deleted": true}', "id", "ontbreekt", None),
+        (
+            b'{"id": "1", "text": "a", "forgotten": true}',
+            "forgotten",
+            "alleen samen met deleted",
+            None,
+        ),
         (b'{"text": "a", "x": ' + b"[" * 40 + b"]" * 40 + b"}", "", "dieper genest dan 32", 50),
         (b'{"text": "' + b"a" * SIZE_LIMIT + b'"}', "", "groter dan 65536 bytes", 65536),
         (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "", "getal buiten bereik", None),

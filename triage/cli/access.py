@@ -30,6 +30,7 @@ from triage.access import (
 )
 from triage.access.open import open_access
 from triage.cli.process import now
+from triage.cli.whereabouts import told
 from triage.errors import Refused
 from triage.settings import Settings
 
@@ -46,26 +47,42 @@ def store_of(settings: Settings, stack: ExitStack) -> Access:
     return stack.enter_context(open_access(settings.queue_url))
 
 
-def address_of(settings: Settings) -> str:
-    """Give the address under which browsers reach the server."""
+def address_of(settings: Settings, port: int | None = None) -> str:
+    """Give the address under which browsers reach the server; ``port``: the one it really got."""
     if settings.public_url:
         return settings.public_url
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    return f"http://{host}:{settings.port if port is None else port}"
 
 
 # -- the local account ---------------------------------------------------------------------------
 
 
-def make_link(settings: Settings, store: Access) -> str:
+def print_link(settings: Settings, *, chosen: bool) -> None:
+    """Print a link to the server that runs on the data folder.
+
+    ``chosen``: somebody named its address, which then counts.
+    """
+    running = None if chosen else told(settings.data)
+    with ExitStack() as stack:
+        link = make_link(store_of(settings, stack), running or address_of(settings))
+    if not (running or chosen or settings.public_url):
+        typer.echo(
+            f"triage: in {settings.data} draait nu geen server; dit is het ingestelde adres",
+            err=True,
+        )
+    typer.echo(link)
+
+
+def make_link(store: Access, address: str) -> str:
     """Give a link that signs in once, as the local account with all rights."""
     code, at = new_secret(), now()
     identity = Identity(
         subject=LOCAL, name=_user(), roles=frozenset({Role.BEHEERDER}), kind=Kind.LOCAL
     )
     store.put(Drawer.LINK, digest(code), identity.to_mapping(), until=at + LINK_TIME)
-    _note(store, "link.create")
-    return f"{address_of(settings)}/aanmelden/link?code={code}"
+    note(store, "link.create")
+    return f"{address}/aanmelden/link?code={code}"
 
 
 def _user() -> str:
@@ -75,7 +92,8 @@ def _user() -> str:
         return LOCAL
 
 
-def _note(store: Access, action: str, *targets: str) -> None:
+def note(store: Access, action: str, *targets: str) -> None:
+    """Record what somebody did on this machine."""
     entry = AuditEntry(
         at=now(), subject=LOCAL, name=_user(), kind=Kind.LOCAL, action=action, targets=targets
     )
@@ -102,7 +120,7 @@ def create_token(
             teams=frozenset(teams) if teams else None,
             until=at + timedelta(days=days) if days else FOREVER,
         )
-        _note(store, "token.create", name, *scopes)
+        note(store, "token.create", name, *scopes)
     typer.echo("dit token is hierna niet meer te zien:", err=True)
     typer.echo(token)
 
@@ -127,7 +145,7 @@ def revoke_token(settings: Settings, name: str) -> bool:
         store = store_of(settings, stack)
         found = tokens.revoke(store, name, now=now())
         if found:
-            _note(store, "token.revoke", name)
+            note(store, "token.revoke", name)
         return found
 
 
@@ -138,7 +156,7 @@ def end_sessions(settings: Settings, subject: str) -> int:
         for key, value in store.all(Drawer.SESSION, now=now()):
             if subject in {value["identity"]["subject"], value["identity"]["name"]}:
                 ended += store.take(Drawer.SESSION, key, now=now()) is not None
-        _note(store, "session.revoke", subject)
+        note(store, "session.revoke", subject)
         return ended
 
 
@@ -153,7 +171,7 @@ def export_audit(
     since, until = (at and at.replace(tzinfo=zone) for at in (since, until))
     with ExitStack() as stack:
         store = store_of(settings, stack)
-        _note(store, "audit.export")
+        note(store, "audit.export")
         entries = between(audit_pages(store), since, until)
         if kind == "csv":
             _write_csv(entries)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -32,11 +31,11 @@ When = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H
 @app.command()
 def link(queue: Queue = None, data: Data = None, host: Host = None, port: Port = None) -> None:
     """Maak een link waarmee u zich één keer aanmeldt, als beheerder van deze machine."""
-    from triage.cli.access import make_link, store_of  # noqa: PLC0415
+    from triage.cli.access import print_link  # noqa: PLC0415
 
-    with errors_told(), ExitStack() as stack:
+    with errors_told():
         settings = settings_of(queue=queue, data=data, host=host, port=port)
-        typer.echo(make_link(settings, store_of(settings, stack)))
+        print_link(settings, chosen=not (host is None and port is None))
 
 
 @token_app.command("create")

@@ -237,6 +237,27 @@ def rebuild(
 
 
 @app.command()
+def forget(
+    author: Annotated[str, typer.Argument(help="Het id van de schrijver, of - voor stdin.")],
+    org: Annotated[str, typer.Option(help="De organisatie waaraan de berichten gericht zijn.")],
+    log: Log = None,
+    queue: Queue = None,
+    profile: Profile = None,
+    data: Data = None,
+    allow_volatile: Volatile = None,
+) -> None:
+    """Vergeet een schrijver: de tekst en wie het was gaan weg, het ticket blijft."""
+    from triage.cli.forget import run_forget  # noqa: PLC0415
+
+    with errors_told():
+        settings = settings_of(
+            log=log, queue=queue, profile=profile, data=data, allow_volatile=allow_volatile
+        )
+        if not run_forget(settings, org, author):
+            raise typer.Exit(OPERATOR)
+
+
+@app.command()
 def schema(name: Annotated[str, typer.Argument(help="post")] = "post") -> None:
     """Druk het JSON-schema van een bericht af."""
     import json  # noqa: PLC0415

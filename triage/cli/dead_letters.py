@@ -28,7 +28,7 @@ def letter_id(letter: Record) -> str:
 def list_letters(settings: Settings) -> None:
     """Print one JSON object a dead letter, without its payload."""
     with make_log(settings) as log:
-        for letter in log.scan(Topic.DEAD_LETTER):
+        for letter in _letters(log):
             sys.stdout.buffer.write(orjson.dumps(_described(letter)) + b"\n")
 
 
@@ -48,7 +48,7 @@ def replay_letters(
         raise Refused(message)
     good, sent = True, 0
     with make_log(settings) as log:
-        letters = log.scan(Topic.DEAD_LETTER) if everything else _chosen(log, wanted)
+        letters = _letters(log) if everything else _chosen(log, wanted)
         for letter in letters:
             mended = replace(letter, value=_bytes(file)) if file else letter
             if reason := _still_wrong(mended):
@@ -61,6 +61,10 @@ def replay_letters(
     return good
 
 
+def _letters(log: Log) -> Iterator[Record]:
+    return (letter for letter in log.scan(Topic.DEAD_LETTER) if not letter.erased)
+
+
 def _described(letter: Record) -> dict[str, Any]:
     said = {name: value.decode("utf-8", "replace") for name, value in letter.headers}
     return {"id": letter_id(letter), "at": letter.at.isoformat(), **said, "cut": was_cut(letter)}
@@ -68,7 +72,7 @@ def _described(letter: Record) -> dict[str, Any]:
 
 def _chosen(log: Log, wanted: list[str]) -> Iterator[Record]:
     missing = set(wanted)
-    for letter in log.scan(Topic.DEAD_LETTER):
+    for letter in _letters(log):
         if (name := letter_id(letter)) in missing:
             missing.discard(name)
             yield letter

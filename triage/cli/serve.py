@@ -7,9 +7,11 @@ from contextlib import ExitStack
 
 from triage.access import Drawer
 from triage.access.open import open_access
+from triage.cli.access import address_of
 from triage.cli.build import make_look, open_parts
 from triage.cli.process import MULTIPROC, now
 from triage.cli.web import web_config
+from triage.cli.whereabouts import tell
 from triage.settings import Settings
 from triage.web import create_app
 from triage.web.server import serve
@@ -31,4 +33,8 @@ def run_serve(settings: Settings) -> None:
             metrics=parts.metrics,
             look=make_look(settings, parts.profiles),
         )
-        serve(app, settings.host, settings.port)
+
+        def listening(port: int) -> None:
+            tell(settings.data, address_of(settings, port), stack)
+
+        serve(app, settings.host, settings.port, listening)

@@ -101,7 +101,9 @@ def _check_port(host: str, port: int) -> None:
 def _announce(settings: Settings, access: Access) -> None:
     typer.echo(f"triage draait: {address_of(settings)}/   (stoppen: Ctrl-C)")
     if settings.local_account or is_loopback(settings.host):
-        typer.echo(f"aanmelden, één keer en binnen een uur: {make_link(settings, access)}")
+        typer.echo(
+            f"aanmelden, één keer en binnen een uur: {make_link(access, address_of(settings))}"
+        )
     typer.echo(f"gegevens in {settings.data.absolute()}")
     sys.stdout.flush()
 

@@ -44,6 +44,10 @@ class Topic(StrEnum):
 POST_TOPICS: Final = (Topic.URGENT, Topic.POSTS)
 
 
+#: What a record that was taken out has in place of its headers.
+ERASED: Final = ("erased", b"")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
     """A record to append. ``key`` None: any partition; ``value`` None: a tombstone of its key."""
@@ -65,6 +69,11 @@ class Record:
     #: When it was appended (aware).
     at: datetime
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def erased(self) -> bool:
+        """Whether what stood here was taken out (``Log.erase``); only the offset is left."""
+        return self.value is None and ERASED in self.headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +153,14 @@ class Log(Protocol):
 
         ``start`` names the offset at which to begin, per partition; one that is not in the stream
         any more, or not yet, counts for nothing: then it begins at the oldest.
+        """
+        ...
+
+    def erase(self, records: Sequence[Record]) -> bool:
+        """Take out what records hold, for good, and keep their offsets; False: the log can't.
+
+        Also nothing is left of what was overwritten before, in this file, by whomever. Kafka can't:
+        there retention takes them.
         """
         ...
 

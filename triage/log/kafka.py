@@ -188,6 +188,11 @@ class KafkaLog(Closing):
         }
         return self._scanned(first, {tp: end for tp, end in ends.items() if end > first[tp]})
 
+    def erase(self, records: Sequence[Record]) -> bool:
+        """Say that records can't be taken out of Kafka: its retention does that."""
+        del records
+        return False
+
     def ping(self) -> None:
         """Return when the log answers; raise Unavailable within 2 seconds when it does not."""
         with unavailable("ping"):

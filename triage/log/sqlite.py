@@ -18,6 +18,7 @@ from typing import Any, Final
 from triage.closing import Closing
 from triage.errors import InvalidPost
 from triage.log import (
+    ERASED,
     POST_TOPICS,
     Gap,
     NewRecord,
@@ -29,7 +30,7 @@ from triage.log import (
     checked,
 )
 from triage.log.dead_letter import dead_letter
-from triage.log.sqlite_channel import SQL, Channel, prepare
+from triage.log.sqlite_channel import SQL, Channel, prepare, scrub
 from triage.log.sqlite_leases import Leases, Place
 from triage.log.sqlite_retention import DEFAULT_RETENTION, Retention, drop_old
 
@@ -98,7 +99,15 @@ class SqliteLog(Closing):
                 # All rows are fetched: an open statement would hold the transaction.
                 ((end,),) = db.execute(SQL["take_offsets"], place).fetchall()
                 rows = (
-                    (topic, partition, offset, at, record.key, record.value, _headers_text(record))
+                    (
+                        topic,
+                        partition,
+                        offset,
+                        at,
+                        record.key,
+                        record.value,
+                        _headers_text(record.headers),
+                    )
                     for offset, record in enumerate(group, end - len(group))
                 )
                 db.executemany(SQL["add_record"], rows)
@@ -172,6 +181,15 @@ class SqliteLog(Closing):
                 for number, low, end in ends
             ],
         )
+
+    def erase(self, records: Sequence[Record]) -> bool:
+        """Take out what records hold, and what is left in the file of what was overwritten."""
+        self._prepare()
+        for start in range(0, len(records), _SCAN_ROWS):
+            part = records[start : start + _SCAN_ROWS]
+            self._appends.write(lambda db, part=part: _erase(db, part))  # type: ignore[misc]
+        scrub(self._path)
+        return True
 
     def ping(self) -> None:
         """Return when the file can be read; raises Unavailable."""
@@ -322,10 +340,20 @@ def _rows(
     ]
 
 
-def _headers_text(record: NewRecord) -> str | None:
-    if not record.headers:
+def _erase(db: sqlite3.Connection, records: Sequence[Record]) -> None:
+    for record in records:
+        place = _place(record.partition)
+        if db.execute(SQL["erase_record"], (_ERASED, *place, record.offset)).rowcount:
+            db.execute(SQL["lighten"], (len(record.value or b""), *place))
+
+
+def _headers_text(headers: Sequence[tuple[str, bytes]]) -> str | None:
+    if not headers:
         return None
-    return json.dumps([(name, value.hex()) for name, value in record.headers])
+    return json.dumps([(name, value.hex()) for name, value in headers])
+
+
+_ERASED: Final = _headers_text([ERASED])
 
 
 def _headers(text: str | None) -> tuple[tuple[str, bytes], ...]:

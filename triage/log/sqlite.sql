@@ -96,6 +96,13 @@ WHERE topic = ? AND partition = ? RETURNING next_offset
 INSERT INTO log_records (topic, partition, offset, at, key, value, headers)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 
+-- name: erase_record
+UPDATE log_records SET key = NULL, value = NULL, headers = ?1
+WHERE topic = ?2 AND partition = ?3 AND offset = ?4 AND headers IS NOT ?1
+
+-- name: lighten
+UPDATE log_partitions SET bytes = max(0, bytes - ?) WHERE topic = ? AND partition = ?
+
 -- name: records
 SELECT offset, value, key, at, headers FROM log_records
 WHERE topic = ? AND partition = ? AND offset >= ? AND offset < ? ORDER BY offset LIMIT ?

@@ -93,3 +93,11 @@ def prepare(path: Path) -> None:
         sqlite_file.prepare(path, SQL, SCHEMA)
     except (sqlite3.Error, OSError) as error:
         raise unavailable(error) from None
+
+
+def scrub(path: Path) -> None:
+    """Leave nothing in the file of what was overwritten or dropped. Raises Unavailable."""
+    try:
+        sqlite_file.scrub(path)
+    except (sqlite3.Error, OSError) as error:
+        raise unavailable(error) from None

@@ -236,6 +236,10 @@ class Queue(Handling, HandOvers, Muting, Protocol):
         """Give a team's open tickets in order, claimed ones too (without history)."""
         ...
 
+    def posts_by(self, org: str, author: str) -> Sequence[Mapping[str, Any]]:
+        """Give all posts of an author (its id), wherever their tickets stand. Reads everything."""
+        ...
+
     def claim(
         self, ticket: str, *, owner: str, seconds: float, now: datetime, request: str
     ) -> Ticket:

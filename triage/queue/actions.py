@@ -25,12 +25,10 @@ from triage.queue.document import (
     from_ms,
     history_item,
     labels_of,
-    mark_of,
     to_ms,
     without_expired_lease,
 )
 from triage.queue.merge import Write
-from triage.queue.summary import Summary
 from triage.ticket import Urgency
 
 #: Decides what an action writes on a ticket as it stands; other tickets that it is about follow.
@@ -124,9 +122,15 @@ def escalate(stored: Stored | None, deed: Deed, change: Change) -> Write:
 
 
 def confirm(stored: Stored | None, deed: Deed, change: Change) -> Write:
-    """Say that the labels are right: an untouched ticket only was not looked at."""
+    """Say that the labels are right: an untouched ticket only was not looked at.
+
+    ``change`` names those that the person saw: others can't be confirmed unseen.
+    """
     stored = must_be_open(stored)
     need_right(stored, deed)
+    stands = labels_of(stored)
+    if others := [head for head, seen in _said(change).items() if seen != stands[head]]:
+        raise Conflict("labels-changed", _CHANGED, fields=others)
     after = _lease_after(stored, deed)
     named = replace(
         change, team=None, topic=stored.topic, urgency=stored.urgency, intent=stored.intent
@@ -182,6 +186,8 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
         raise Conflict("not-undoable", "er is intussen iets anders gebeurd")
     if deed.at - to_ms(datetime.fromisoformat(last["at"])) > UNDO_SECONDS * 1000:
         raise Conflict("not-undoable", "ongedaan maken kan niet meer")
+    # The same lease may have been prolonged since; a new one would have come into the history.
+    goes_on = stored.owner != "" and stored.owner == was["owner"]
     after = replace(
         stored,
         team=was["team"],
@@ -191,7 +197,7 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
         due=was["due"],
         resolved=was["resolved"],
         owner=was["owner"],
-        until=was["until"],
+        until=max(was["until"], stored.until) if goes_on else was["until"],
     )
     undone = replace(deed, action=Action(last["action"]), request=was["request"])
     version = was.get("version", stored.version)
@@ -200,49 +206,14 @@ def undo(stored: Stored | None, deed: Deed) -> Write:
     return replace(write, after=replace(write.after, touched=was["touched"]))
 
 
-def restore(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
-    """Bring an outcome from the log over a ticket that is older; None where it isn't.
-
-    An outcome from before the ticket's last edit sets what a person decided, but the edit stands:
-    the ticket stays open and is no less urgent. So does one with more replies than the person saw.
-    """
-    mark = mark_of(outcome)
-    if stored is None or stored.gone or stored.within or mark <= stored.outcome:
-        return None
-    due = to_ms(datetime.fromisoformat(outcome["due_at"]))
-    urgency = Urgency(outcome["urgency"])
-    edited_since = int(outcome.get("revision", 0)) < stored.revision
-    answers = int(outcome.get("replies", 0))
-    answered_since = stored.bundle is not None and answers < stored.bundle.replies
-    rose = edited_since and stored.urgency.rank < urgency.rank
-    resolved = outcome["state"] == "resolved" and not (edited_since or answered_since)
-    after = replace(
-        stored,
-        version=max(stored.version + 1, mark[0]),
-        team=stored.team if rose else str(outcome["team"]),
-        urgency=stored.urgency if rose else urgency,
-        topic=stored.topic if rose else str(outcome["topic"]),
-        intent=stored.intent if rose else str(outcome["intent"]),
-        due=min(due, stored.due) if edited_since else due,
-        resolved=mark[1] if resolved else 0,
-        bundle=replace(Summary.of(stored), seen=answers) if answers else stored.bundle,
-        touched=stored.touched or "mute" not in outcome,
-        outcome=mark,
-        owner="",
-        until=0,
-    )
-    said = {name: outcome.get(name) for name in ("outcome", "mute")}
-    item = history_item(mark[1], Action(outcome["type"]), str(outcome["by"]), **said)
-    taken = str(outcome.get("mute") or "")
-    return Write(id=stored.id, before=stored, after=after, appended=(item,), taken=taken)
-
-
 # -- rules ---------------------------------------------------------------------------------------
 
 #: What can't be taken back: an undoing itself.
 _FINAL: Final = frozenset({Action.UNDONE})
 
 _STALE: Final = "dit ticket is intussen door een ander opgepakt"
+#: What people call the labels.
+_CHANGED: Final = "de labels zijn intussen veranderd"
 CLAIMED: Final = "dit ticket is in behandeling bij een ander"
 RESOLVED: Final = "dit ticket is al afgehandeld"
 BUNDLED: Final = "dit bericht staat in een bundel; werk in de bundel, of haal het eruit"

@@ -367,21 +367,6 @@ def text_of(doc: bytes) -> str:
     return str(orjson.loads(doc)["post"]["text"])
 
 
-_KEPT_OF_WITHDRAWN: Final = ("id", "created_at", "channel", "org", "author", "in_reply_to", "url")
-
-
-def mask_document(doc: bytes, withdrawn_at: datetime) -> bytes:
-    """Take out what the sender said: text, attachments, place, unknown fields, telling tokens."""
-    data = orjson.loads(doc)
-    post = {name: value for name, value in data["post"].items() if name in _KEPT_OF_WITHDRAWN}
-    data["post"] = {**post, "text": MASK, "deleted": True}
-    data["withdrawn_at"] = withdrawn_at.isoformat()
-    data["assessment"]["reasons"] = []
-    data["assessment"].pop("places", None)
-    data["assessment"]["urgency_reasons"] = []
-    return orjson.dumps(data)
-
-
 def to_ms(at: datetime) -> int:
     """Give whole milliseconds since 1970 of an aware time, rounded down."""
     return (at - _EPOCH) // _MILLISECOND

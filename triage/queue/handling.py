@@ -25,7 +25,11 @@ class Handling(Protocol):
         now: datetime,
         request: str,
     ) -> Ticket:
-        """Say that the labels are right as they are; token as in ``correct``."""
+        """Say that the labels are right as they are; token as in ``correct``.
+
+        ``change`` may name those that the person saw: Conflict ``labels-changed`` where the ticket
+        has others by now.
+        """
         ...
 
     def snooze(
@@ -67,7 +71,8 @@ class Handling(Protocol):
     def undo(self, ticket: str, *, by: str, now: datetime, request: str) -> Ticket:
         """Take back the last thing that happened, by who did it, within ``UNDO_SECONDS``.
 
-        Labels, team, due time, state and lease are as they were before. Raises Conflict
-        ``not-undoable`` when it was someone else's, something else, or too long ago.
+        Labels, team, due time, state and lease are as they were before, but a lease that was
+        prolonged since keeps its end. Raises Conflict ``not-undoable`` when it was someone else's,
+        something else, or too long ago.
         """
         ...

@@ -1,4 +1,4 @@
-"""What is written to tickets, and what a post's arrival, edit or deletion makes of one. Pure."""
+"""What is written to tickets, and what a post's arrival or edit makes of one. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from triage.queue import Action, Entry, PutResult
 from triage.queue.checks import check_name, check_org
 from triage.queue.document import (
     HISTORY_LIMIT,
-    MASK,
     SEEN_LIMIT,
     Created,
     Stored,
@@ -22,7 +21,6 @@ from triage.queue.document import (
     history_item,
     is_deleted,
     is_late,
-    mask_document,
     text_of,
     to_ms,
     without_expired_lease,
@@ -150,49 +148,6 @@ def edited(stored: Stored, entry: Entry, now: int) -> Stored:
         bundle=stored.bundle and stored.bundle.about(doc, returns=is_deleted(stored.doc)),
         seen=(*stored.seen, entry.post.digest)[-SEEN_LIMIT:],
         history=bound_history((*stored.history, item)),
-    )
-
-
-def masked(stored: Stored, entry: Entry, now: int) -> Stored:
-    """Take out what a sender withdrew, also from the history and the texts of its bundle.
-
-    An edit that came after the withdrawal stands.
-    """
-    stands = stored.doc if is_late(stored.doc, entry) else b""
-    return replace(
-        without_expired_lease(stored, now),
-        version=stored.version + 1,
-        doc=stands or mask_document(stored.doc, entry.received_at),
-        bundle=stored.bundle and stored.bundle.without_first_text(stands),
-        history=bound_history(
-            (*mask_history(stored.history), history_item(now, Action.DELETED, ""))
-        ),
-    )
-
-
-def withdrawn_unseen(entry: Entry, now: int) -> Stored:
-    """Make the ticket of a post that was withdrawn before it came, so that it stays unread.
-
-    Resolved from the start: it stands in no queue.
-    """
-    return replace(masked(fresh(entry, None), entry, now), resolved=now)
-
-
-def tells_nothing(stored: Stored, entry: Entry) -> bool:
-    """Tell whether a post is a deletion once more, or older than what took it away."""
-    if is_deleted(stored.doc):
-        return entry.post.deleted or is_late(stored.doc, entry)
-    if not entry.post.deleted or not is_late(stored.doc, entry):
-        return False
-    return mask_history(stored.history) == stored.history
-
-
-def mask_history(history: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Take the earlier texts out of a history."""
-    items = [orjson.loads(item) for item in history]
-    return tuple(
-        orjson.dumps({**item, "text": MASK}) if "text" in item else raw
-        for item, raw in zip(items, history, strict=True)
     )
 
 

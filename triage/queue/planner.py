@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from triage.bundle import Comparison, length, read
-from triage.queue import Action, Bundling, Entry
+from triage.queue import Action, Bundling, Entry, withdrawal
 from triage.queue.bundling import (
     EQUAL,
     admit,
@@ -26,7 +26,6 @@ from triage.queue.bundling import (
     left,
     likeliest,
     repeated_keys,
-    without_text,
 )
 from triage.queue.document import (
     Stored,
@@ -39,7 +38,7 @@ from triage.queue.document import (
     window_of,
 )
 from triage.queue.draft import Draft
-from triage.queue.merge import Plan, edited, fresh, masked, tells_nothing, withdrawn_unseen
+from triage.queue.merge import Plan, edited, fresh
 from triage.queue.mute import Mutes, taker
 from triage.queue.muting import taken, taken_event, takes
 from triage.queue.replies import Thread, author_of, has_room, is_about, is_by, replied
@@ -308,14 +307,15 @@ class _Planner:
                 if entry.post.deleted:
                     plan.deleted += 1
                     if stored is None:
-                        draft.now, draft.rewritten = withdrawn_unseen(entry, self._now), True
+                        draft.now = withdrawal.withdrawn_unseen(entry, self._now)
+                        draft.rewritten = True
                     continue
                 if stored is not None and entry.post.digest in stored.seen:
                     plan.repeated += 1
                     continue
                 draft.now, action = fresh(entry, stored), Action.CREATED
                 plan.created += 1
-            elif tells_nothing(stored, entry):
+            elif withdrawal.tells_nothing(stored, entry):
                 plan.repeated += 1
                 continue
             elif entry.post.deleted:
@@ -351,12 +351,12 @@ class _Planner:
 
     def _withdrawn(self, stored: Stored, entry: Entry) -> Stored:
         """Mask a post; also among the texts of its bundle, where it was the only one to say it."""
-        late = is_late(stored.doc, entry)  # its sender wrote again since
-        if not late and stored.within and self._stored(stored.within):
+        gone = not withdrawal.wrote_since(stored, entry)
+        if gone and stored.within and self._stored(stored.within):
             lead = self._draft(stored.within)
             assert lead.now is not None
-            lead.now = without_text(lead.now, stored)
-        return masked(stored, entry, self._now)
+            lead.now = withdrawal.without_words(lead.now, stored, entry)
+        return withdrawal.masked(stored, entry, self._now)
 
     def _edited(self, stored: Stored, entry: Entry) -> Stored:
         """Judge an edit; a member that says something else now leaves its bundle."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from triage.errors import Refused, Unavailable
+from triage.jsontext import storable
 from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, PutResult, actions
 from triage.queue.actions import Decision
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
@@ -26,7 +27,6 @@ from triage.queue.document import (
     answer_of,
     answered,
     as_answered,
-    from_ms,
     history_item,
     to_ms,
 )
@@ -39,6 +39,7 @@ from triage.queue.redis_wire import (
     NO_MATTER,
     Found,
     creation_args,
+    depths_of,
     find_args,
     known_args,
     moved_of,
@@ -48,9 +49,9 @@ from triage.queue.redis_wire import (
     volatile,
     write_args,
 )
-from triage.queue.regroup import restore
-from triage.queue.shown import MEMBERS_LIMIT, shown_members, to_ticket
-from triage.ticket import URGENCIES, Ticket
+from triage.queue.restore import restore
+from triage.queue.shown import MEMBERS_LIMIT, posts_of, shown_members, to_ticket
+from triage.ticket import Ticket
 
 #: How often a change is decided anew because something came between, before we say Unavailable.
 ATTEMPTS: Final = 25
@@ -197,6 +198,16 @@ class RedisQueue(RedisOutbox, RedisMutes, Desk):
         raw = self._redis.run(prefix_of(org), "list", team, max(0, offset), limit) if limit else []
         return [to_ticket(stored, now=to_ms(now)) for stored in tickets_of(raw)]
 
+    def posts_by(self, org: str, author: str) -> Sequence[Mapping[str, Any]]:
+        """Give all posts of an author (its id), wherever their tickets stand. Reads everything."""
+        check_org(org)
+        found: dict[str, Mapping[str, Any]] = {}  # a scan may come by a ticket twice
+        cursor, named = b"", orjson.dumps(storable(author))
+        while cursor != b"0":
+            cursor, docs = self._redis.run(prefix_of(org), "documents", cursor or b"0", named)
+            found.update((str(post["id"]), post) for post in posts_of(docs, author))
+        return list(found.values())
+
     def members(
         self,
         ticket: str,
@@ -325,18 +336,7 @@ class RedisQueue(RedisOutbox, RedisMutes, Desk):
     def stats(self, org: str, *, now: datetime) -> Sequence[Depth]:
         """Give every team and urgency that has open tickets."""
         check_org(org)
-        rows = self._redis.run(prefix_of(org), "stats", to_ms(now))
-        depths = [
-            Depth(
-                team=team.decode(),
-                urgency=URGENCIES[int(rank)],
-                depth=int(depth),
-                breached=int(late),
-                oldest_due=from_ms(int(float(first))),
-            )
-            for team, rank, depth, late, first in rows
-        ]
-        return sorted(depths, key=lambda depth: (depth.team, depth.urgency.rank))
+        return depths_of(self._redis.run(prefix_of(org), "stats", to_ms(now)))
 
     def sweep(self, org: str, *, now: datetime, retention_seconds: float) -> int:
         """Drop tickets resolved longer ago than retention (counted, at most 500), old events."""

@@ -101,6 +101,19 @@ local function members()
   return { read(id, false), page, math.max(0, start - #copies) }
 end
 
+-- documents: cursor of a scan, an author's id as JSON. Gives the next cursor (0: that was all) and
+-- the documents of that page that name it.
+local function documents()
+  local cursor, named = take(), take()
+  local page = redis.call('SCAN', cursor, 'MATCH', key('ticket', '*'), 'COUNT', 500)
+  local found = {}
+  for _, ticket in ipairs(page[2]) do
+    local doc = redis.call('HGET', ticket, 'doc')
+    if doc and string.find(doc, named, 1, true) then found[#found + 1] = doc end
+  end
+  return { page[1], found }
+end
+
 local function list()
   local team, start, limit = take(), tonumber(take()), tonumber(take())
   local tickets = {}
@@ -258,6 +271,6 @@ end
 
 local commands = { take_hand_over = take_hand_over, set_hand_over = set_hand_over,
   write = write, find = find, claim = claim, get = get,
-  members = members, list = list, stats = stats, published = published, sweep = sweep,
+  members = members, documents = documents, list = list, stats = stats, published = published, sweep = sweep,
   mutes = mutes, keep_mute = keep_mute }
 return commands[command]()

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import orjson
 
-from triage.queue import Action, Entry
+from triage.queue import Action, Depth, Entry
 from triage.queue.document import (
     Created,
     Stored,
     event_data,
     event_id,
+    from_ms,
     from_state,
     to_ms,
     window_of,
@@ -22,6 +23,7 @@ from triage.queue.document import (
 from triage.queue.merge import Plan, Write
 from triage.queue.mute import Mute
 from triage.queue.summary import Summary
+from triage.ticket import URGENCIES
 
 #: Says that a write does not hang on mutes.
 NO_MATTER: Final = b"-"
@@ -198,6 +200,21 @@ def events_of(fields: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
     identity = event_id(ticket, action, str(version), fields[b"r"].decode())
     data = event_data(stored, action, int(fields[b"a"]), identity)
     return [{**data, "by": fields[b"by"].decode()}]
+
+
+def depths_of(rows: Iterable[Sequence[bytes]]) -> list[Depth]:
+    """Read how teams stand, in order."""
+    depths = [
+        Depth(
+            team=team.decode(),
+            urgency=URGENCIES[int(rank)],
+            depth=int(depth),
+            breached=int(late),
+            oldest_due=from_ms(int(float(first))),
+        )
+        for team, rank, depth, late, first in rows
+    ]
+    return sorted(depths, key=lambda depth: (depth.team, depth.urgency.rank))
 
 
 def volatile(persistence: Iterable[Mapping[str, Any]], memory: Iterable[Mapping[str, Any]]) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from triage.errors import Conflict, NotFound
-from triage.queue import Action, actions, muting
 from triage.queue.actions import Deed, must_be_open, need_right
 from triage.queue.bundling import MEMBER_LIMIT, merged, split_off
-from triage.queue.document import Stored, before_of, history_item, mark_of
+from triage.queue.document import Stored, before_of, history_item
 from triage.queue.merge import Write
 from triage.queue.replies import answers
-from triage.queue.summary import Copy, Summary
+from triage.queue.summary import Summary
 
 _NOT_INSIDE: Final = "dit bericht staat niet (meer) in deze bundel"
 _FULL: Final = f"een bundel houdt ten hoogste {MEMBER_LIMIT} berichten"
@@ -56,58 +55,6 @@ def merge(stored: Stored | None, *others: Stored | None, deed: Deed) -> Write:
     if Summary.of(after).posts > MEMBER_LIMIT:
         raise Conflict("full", _FULL)
     return _regrouped(lead, after, deed, moved)
-
-
-def restore(
-    stored: Stored | None, outcome: Mapping[str, Any], find: Callable[[str], Stored | None]
-) -> Write | None:
-    """Bring an outcome from the log over a ticket that is older; None where it isn't.
-
-    ``find`` reads other tickets that it is about.
-    """
-    if outcome["type"] in (Action.SPLIT, Action.MERGED):
-        return _restore_regrouped(stored, outcome, find)
-    if outcome["type"] in (Action.MUTED, Action.UNMUTED):
-        return muting.restore(stored, outcome)
-    return actions.restore(stored, outcome)
-
-
-def _restore_regrouped(
-    stored: Stored | None, outcome: Mapping[str, Any], find: Callable[[str], Stored | None]
-) -> Write | None:
-    mark = mark_of(outcome)
-    if stored is None or stored.gone or mark <= stored.outcome:
-        return None
-    target = str(outcome["within"])
-    before = find(stored.within) if stored.within else None
-    into = find(target) if target else None
-    if target and (into is None or into.gone or into.within):
-        return None
-    also, own = [], Summary.alone(Copy.of(stored.doc))
-    reply = bool(outcome.get("reply"))
-    if before is not None and before.id != target:
-        also.append(_grown(before, split_off(before, stored)))
-    if into is not None and stored.within != target:
-        also.append(_grown(into, merged(into, replace(stored, bundle=own), reply=reply)))
-    apart = outcome["type"] == Action.SPLIT and not target
-    after = replace(
-        stored,
-        version=max(stored.version + 1, mark[0]),
-        within=target,
-        reply=reply,
-        bundle=replace(own, apart=True) if apart else None,
-        touched=True,
-        outcome=mark,
-        owner="",
-        until=0,
-    )
-    item = history_item(mark[1], Action(outcome["type"]), str(outcome["by"]))
-    return Write(id=stored.id, before=stored, after=after, appended=(item,), also=tuple(also))
-
-
-def _grown(before: Stored, after: Stored) -> Write:
-    after = replace(after, version=before.version + 1)
-    return Write(id=before.id, before=before, after=after)
 
 
 def _moved(before: Stored, after: Stored, deed: Deed, bundle: str) -> Write:

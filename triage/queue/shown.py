@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import orjson
 
 from triage.queue.checks import unknown
 from triage.queue.document import Stored, from_ms
+from triage.queue.replies import author_of
 from triage.queue.summary import VARIANT_LENGTH
 from triage.ticket import Claim, State, Ticket, org_of
 
@@ -57,6 +59,11 @@ def shown_members(
     members = sorted(asked, key=lambda member: (_at(member), member.id))
     page = members[max(0, offset) :][: max(0, min(limit, MEMBERS_LIMIT))]
     return [to_ticket(member, lead=lead, now=now) for member in page]
+
+
+def posts_of(docs: Iterable[bytes], author: str) -> list[Mapping[str, Any]]:
+    """Give the posts in documents that an author (its id) wrote."""
+    return [orjson.loads(doc)["post"] for doc in docs if author_of(doc) == author]
 
 
 def _at(member: Stored) -> str:

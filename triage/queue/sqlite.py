@@ -30,8 +30,8 @@ from triage.queue.hand_over import HandOver
 from triage.queue.merge import check_batch, counts_of, put_result, with_history
 from triage.queue.mute import Mute, by_author
 from triage.queue.planner import plan_put
-from triage.queue.regroup import restore
-from triage.queue.shown import shown_members, to_ticket
+from triage.queue.restore import restore
+from triage.queue.shown import posts_of, shown_members, to_ticket
 from triage.queue.sqlite_connect import SQL, Database
 from triage.queue.sqlite_rows import (
     add_events,
@@ -56,6 +56,8 @@ from triage.ticket import URGENCIES, Ticket, org_of
 #: The most tickets that one ``sweep`` drops, and that one ``list`` gives.
 SWEEP_LIMIT: Final = 500
 LIST_LIMIT: Final = 1000
+#: How many documents are read at once.
+_PAGE: Final = 1000
 
 
 class SqliteQueue(Desk):
@@ -140,6 +142,16 @@ class SqliteQueue(Desk):
         page = (org, team, max(0, min(limit, LIST_LIMIT)), max(0, offset))
         rows = self._db.read(lambda db: db.execute(SQL["list"], page).fetchall())
         return [to_ticket(stored_of(row), now=to_ms(now)) for row in rows]
+
+    def posts_by(self, org: str, author: str) -> Sequence[Mapping[str, Any]]:
+        """Give all posts of an author (its id), wherever their tickets stand. Reads everything."""
+        check_org(org)
+        after, end = f"{org}.", f"{org}/"  # the sign after the full stop
+        found: list[Mapping[str, Any]] = []
+        while rows := self._db.read(partial(_documents, after=after, end=end)):
+            found += posts_of((doc for _, doc in rows), author)
+            after = rows[-1][0]
+        return found
 
     def members(
         self,
@@ -352,3 +364,7 @@ class SqliteQueue(Desk):
     def close(self) -> None:
         """Let go of everything."""
         self._db.close()
+
+
+def _documents(db: Connection, *, after: str, end: str) -> list[tuple[str, bytes]]:
+    return db.execute(SQL["documents"], (after, end, _PAGE)).fetchall()

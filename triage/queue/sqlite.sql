@@ -183,6 +183,9 @@ WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0 AND within = ''
     AND until <= ?
 ORDER BY rank > 0, due, id LIMIT 1;
 
+-- name: documents
+SELECT id, doc FROM queue_ticket WHERE id > ? AND id < ? AND forget_at = 0 ORDER BY id LIMIT ?;
+
 -- name: positions
 SELECT partition, next FROM queue_position WHERE org = ?;
 

@@ -231,6 +231,12 @@ class Summary:
             return self
         return self._with(head, replace(head, text=MASK))
 
+    def without_author(self, author: str, instead: str) -> Summary:
+        """Count somebody who was forgotten under what leads to nobody."""
+        gone, stand_in = _digest(author), _digest(instead)
+        authors = tuple(stand_in if one == gone else one for one in self.authors)
+        return replace(self, authors=authors)
+
     def _with(self, before: Variant, after: Variant) -> Summary:
         variants = (after if variant is before else variant for variant in self.variants)
         return replace(self, variants=tuple(variants))

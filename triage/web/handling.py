@@ -125,8 +125,14 @@ class BulkOut(BaseModel):
 async def confirm(
     service: AService, ticket: TicketPath, body: ConfirmRequest, act: Act
 ) -> TicketOut:
-    """Zeg dat de beoordeling klopt: daar leert het volgende model van."""
-    return await decide(service, act, ticket, service.queue.confirm, Change(note=body.note), body)
+    """Zeg dat de beoordeling klopt: daar leert het volgende model van.
+
+    Met `topic`, `urgency` en `intent` zoals die te zien waren: zijn ze intussen anders, dan 409 met
+    code `labels-changed`, en welke. Zonder geldt het voor wat er nu staat.
+    """
+    urgency = Urgency(body.urgency) if body.urgency else None
+    seen = Change(topic=body.topic, urgency=urgency, intent=body.intent, note=body.note)
+    return await decide(service, act, ticket, service.queue.confirm, seen, body)
 
 
 @router.post(

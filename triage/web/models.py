@@ -187,7 +187,11 @@ class EscalateRequest(_Decision):
 
 
 class ConfirmRequest(_Decision):
-    """Zeggen dat onderwerp, urgentie en bedoeling kloppen."""
+    """Zeggen dat onderwerp, urgentie en bedoeling kloppen; noem wat je zag."""
+
+    topic: Topic | None = None
+    urgency: AnUrgency | None = None
+    intent: Intent | None = None
 
 
 class SplitRequest(_Decision):

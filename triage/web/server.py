@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final, cast
 
@@ -136,8 +136,10 @@ def make_server(app: FastAPI) -> uvicorn.Server:
     return _Server(config, app.state.service)
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+def serve(
+    app: FastAPI, host: str, port: int, listening: Callable[[int], None] = lambda _port: None
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; ``listening`` is told the port, which is another one for 0.
 
     Raises Refused for an address that can't be had, or that is open to others without tokens.
     """
@@ -146,6 +148,7 @@ def serve(app: FastAPI, host: str, port: int) -> None:
     server = make_server(app)
     with _listening(host, port) as listener, _signals_survived():
         port = listener.getsockname()[1]
+        listening(port)
         _log.info("serving", host=host, port=port, people=service.config.provider is not None)
         server.run(sockets=[listener])
     _log.info("stopped")

@@ -41,7 +41,7 @@ from triage.web.models import (
     TicketOut,
     ticket_out,
 )
-from triage.web.problems import Problem, wrong
+from triage.web.problems import Fault, Problem, wrong
 from triage.web.queues import TeamPath, TicketPath, team_of
 from triage.web.state import AProfile, AService, Service, profile_of
 
@@ -385,7 +385,8 @@ async def _conflict(service: Service, ticket: str, error: Conflict) -> Problem:
         claim = None
     if claim:
         holder = {"owner": claim.owner, "until": claim.until}
-    return Problem(409, error.code, code=error.code, holder=holder)
+    errors = [Fault(field=field, reason="intussen veranderd") for field in error.fields]
+    return Problem(409, error.code, errors=errors, code=error.code, holder=holder)
 
 
 def _claimed(ticket: Ticket) -> ClaimedTicketOut:

@@ -11,6 +11,7 @@ export class Actions {
     this.pane = pane;
     this.list = list; // null on a ticket's own page
     this.last = null; // what can be taken back, and until when
+    this.own = {}; // by kind of label: what was set and is under way
     this.busy = new Map(); // by ticket: what is under way
     this.tokens = new Map(); // of claims, also of tickets that are no longer on the screen
     this.under = new Set(); // what is under way, word for word: a key pressed twice means it once
@@ -56,11 +57,21 @@ export class Actions {
     const names = { topic: settings.topics, intent: settings.intents, urgency: settings.urgencies }[what];
     pane.dataset[what] = key;
     for (const chip of pane.querySelectorAll(`.chip[data-${what}]`)) chip.setAttribute("aria-pressed", String(chip.dataset[what] === key));
+    this.own[what] = { id: this.pane.id, key };
+    const own = this.own[what];
     await this.run(this.pane.id, "correct", { [what]: key, ...this.right() }, { said: t("corrected", { what: names[key] }) });
+    if (this.own[what] === own) delete this.own[what]; // the ticket was read again since
+  }
+
+  // The labels on the screen, and what this person has just set: the ticket may not show it yet.
+  seen() {
+    const { id, pane } = this.pane;
+    return Object.fromEntries(["topic", "urgency", "intent"].map((what) => [what, this.own[what]?.id === id ? this.own[what].key : pane.dataset[what]]));
   }
 
   async confirm() {
-    if (this.isOpen()) await this.run(this.pane.id, "confirm", this.right(), { said: t("confirmed") });
+    if (!this.isOpen()) return;
+    await this.run(this.pane.id, "confirm", { ...this.seen(), ...this.right() }, { said: t("confirmed") });
   }
 
   async reassign(team) {

@@ -23,7 +23,7 @@ export class Refusal extends Error {
     this.holder = problem.holder?.owner ?? "";
   }
 
-  told() { return this.holder ? t("conflict", { who: this.holder }) : t("failed", { why: this.message }); }
+  told() { return this.holder && this.code !== "labels-changed" ? t("conflict", { who: this.holder }) : t("failed", { why: this.message }); }
 }
 
 export function address(path) {

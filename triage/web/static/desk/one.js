@@ -225,7 +225,7 @@ class One {
     const { id } = this;
     const chosen = this.chosen();
     const token = this.post.dataset.token ? { token: Number(this.post.dataset.token) } : {};
-    const sent = this.differs() ? act(`/api/v1/tickets/${id}/correct`, { ...chosen, ...token }) : act(`/api/v1/tickets/${id}/confirm`, token);
+    const sent = act(`/api/v1/tickets/${id}/${this.differs() ? "correct" : "confirm"}`, { ...chosen, ...token });
     const done = sent.then(() => true, (error) => this.refused(id, error));
     this.cards.delete(id);
     this.sending.set(id, done);
