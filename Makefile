@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# `make demo RATE=50` for more posts a second, `PORT=8081` for another port; `make test WORKERS=1`
+# `make demo RATE=50` for more posts a second, `PORT=8081` for another port; `make test WORKERS=0`
 # for tests one after the other (they mostly wait: two at a time take little more than half).
 RATE ?= 5
 PORT ?= 8080
