@@ -29,6 +29,7 @@ REASONS: Final = (
     ("niet tussen", "range"),
     ("veld staat er twee keer in", "duplicate"),
     ("ontbreekt", "missing"),
+    ("alleen samen met", "combination"),
     ("leeg", "empty"),
     ("geen ", "type"),
 )
