@@ -27,6 +27,7 @@ CUT_SHARE: Final = 0.5
 #: Words this long may hold a typing error; from the second length on two.
 _TYPO_LENGTH: Final = 4
 _LONG: Final = 9
+_MOST_TYPOS: Final = 3
 
 _NEGATIONS: Final = frozenset(words_of("negations.txt"))
 _TURNS: Final = frozenset(words_of("turns.txt"))
@@ -167,7 +168,8 @@ def _facts(
     names_was, names_now = _names(was, first), _names(now, other)
     if names_was and names_now:
         return f"andere naam of plaats: {_shown(names_was)} en {_shown(names_now)}", {}
-    adds = {"getal": numbers_now, "naam": names_now & other.capitals}
+    # Which words have a capital is not looked up for who has none to ask about.
+    adds = {"getal": numbers_now, "naam": names_now and names_now & other.capitals}
     return "", {kind: found for kind, found in adds.items() if found}
 
 
@@ -231,22 +233,28 @@ def _without_typos(
     """
     gone, new = set(map(_mended, gone)), set(map(_mended, new))
     gone, new = gone - new, new - gone
-    named = (gone & first.capitals) | (new & other.capitals)
-    for word in sorted(gone):
-        for one in sorted(new):
-            both_named = word in named and one in named
+    left = sorted(filter(_may_hold_typos, new))
+    for word in sorted(filter(_may_hold_typos, gone)) if left else ():
+        for one in left:
             both_known = word in _ORDINARY and one in _ORDINARY
-            if not both_named and not both_known and _is_typo(word, one):
+            if both_known or abs(len(word) - len(one)) > _MOST_TYPOS or not _is_typo(word, one):
+                continue
+            if word not in first.capitals or one not in other.capitals:
                 gone.discard(word)
                 new.discard(one)
+                left.remove(one)
                 break
     return gone, new
+
+
+def _may_hold_typos(word: str) -> bool:
+    return len(word) >= _TYPO_LENGTH and not any(map(str.isdigit, word))
 
 
 @lru_cache(maxsize=8192)
 def _mended(word: str) -> str:
     """Give the fact word that an unknown word is meant to be; else the word itself."""
-    if word in _ORDINARY or len(word) < _TYPO_LENGTH or any(map(str.isdigit, word)):
+    if word in _ORDINARY or not _may_hold_typos(word):
         return word
     alike = _FACT_WORDS.get(word[0], ())
     return next((fact for fact in alike if _is_typo.__wrapped__(fact, word)), word)
@@ -260,7 +268,7 @@ def _is_typo(one: str, other: str) -> bool:
     (True, True, False)
     """
     length = max(len(one), len(other))
-    if min(len(one), len(other)) < _TYPO_LENGTH or any(map(str.isdigit, one + other)):
+    if not (_may_hold_typos(one) and _may_hold_typos(other)):
         return False
     limit = 1 + (length >= _LONG) + (length >= 2 * _LONG)
     if abs(len(one) - len(other)) > limit or len(set(one) ^ set(other)) > 2 * limit:

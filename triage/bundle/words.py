@@ -81,11 +81,13 @@ class Words:
     @cached_property
     def capitals(self) -> frozenset[str]:
         """Words written with a capital where no sentence begins, and hashtags."""
-        found = set()
+        found: set[str] = set()
         text = _shared(self.text)
+        if text.isupper():
+            return frozenset()
         for match in _TOKEN.finditer(text):
             word = match[0]
-            if word[0].isupper() and not text.isupper():
+            if word[0].isupper():
                 before = text[max(0, match.start() - _BEFORE) : match.start()]
                 if before.strip() and not _SENTENCE_END.search(before):
                     found.add(plain(word))

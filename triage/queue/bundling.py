@@ -7,9 +7,9 @@ another member. A ticket that a person took out of a bundle stays apart for good
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 from typing import Final
 
 import orjson
@@ -41,14 +41,15 @@ EQUAL: Final = 1000
 MEMBER_LIMIT: Final = 5_000
 
 
-def likeliest(hits: Counter[str], shared: int) -> dict[str, int]:
+def likeliest(hits: Mapping[str, int], shared: int) -> dict[str, int]:
     """Choose the tickets worth a comparison: with an equal text, then the likeliest others.
 
     ``hits`` counts the keys that each shares; ``shared`` is how many it must share at least.
     """
+    ordered = sorted(hits.items(), key=itemgetter(1), reverse=True)
     return {
         ticket: count
-        for place, (ticket, count) in enumerate(hits.most_common())
+        for place, (ticket, count) in enumerate(ordered)
         if count >= EQUAL or (place < CANDIDATES and count >= shared)
     }
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -104,6 +105,10 @@ class Stored:
         return not self.owner and self.until > now
 
 
+#: To make one by calling its class costs ten times the look-up.
+_URGENCY: Final = {urgency.value: urgency for urgency in Urgency}
+
+
 def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored:  # noqa: ANN401 - fields of Stored
     """Read a ticket's deciding part; ``rest`` are further fields of :class:`Stored`."""
     said = orjson.loads(state)
@@ -112,7 +117,7 @@ def from_state(ticket: str, version: int, state: bytes, **rest: Any) -> Stored: 
         id=ticket,
         version=version,
         team=team,
-        urgency=Urgency(urgency),
+        urgency=_URGENCY[urgency],
         topic=topic,
         intent=intent,
         due=due,
@@ -362,8 +367,9 @@ def is_late(doc: bytes, entry: Entry) -> bool:
     return entry.received_at < datetime.fromisoformat(stands_since)
 
 
+@lru_cache(maxsize=16)
 def text_of(doc: bytes) -> str:
-    """Give the post's text."""
+    """Give the post's text; of the last few documents it is remembered."""
     return str(orjson.loads(doc)["post"]["text"])
 
 

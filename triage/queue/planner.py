@@ -7,7 +7,6 @@ if they still have the version that was read.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -171,16 +170,16 @@ class _Planner:
 
     def _candidates(self, ticket: str, bundling: Bundling) -> Sequence[str]:
         """Give the tickets worth a comparison: with an equal text, then the likeliest others."""
-        hits = Counter[str]()
+        hits: dict[str, int] = {}
         for found, count in self._alike.get(ticket, _NONE).items():
             stored = self._known.get(found)
             lead = (stored.within if stored else "") or found
-            hits[lead] = max(hits[lead], count)
-        exact, *near = bundling.signature.keys
-        for key in self._repeated.intersection(near):
-            hits.update(tuple(self._leads.get(key, ())))
-        for lead in self._leads.get(exact, ()):
-            hits[lead] += EQUAL
+            hits[lead] = max(hits.get(lead, 0), count)
+        for key in self._repeated.intersection(bundling.signature.near):
+            for lead in self._leads.get(key, ()):
+                hits[lead] = hits.get(lead, 0) + 1
+        for lead in self._leads.get(bundling.signature.exact, ()):
+            hits[lead] = hits.get(lead, 0) + EQUAL
         return list(likeliest(hits, bundling.signature.shared)) if hits else ()
 
     def _join(self, draft: Draft, found: Comparison, entry: Entry, bundling: Bundling) -> Stored:
