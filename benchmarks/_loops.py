@@ -160,7 +160,7 @@ def worker(job: Job) -> dict[str, Any]:
 def _pipeline(parts: Parts, stages: Stages, *, bundling: bool = True) -> Pipeline:
     """Give the pipeline as ``triage work`` has it, its parts timed."""
     pipeline = load_pipeline(
-        parts.settings, parts.profiles, parts.metrics.observe_stage, entities=False
+        parts.settings, parts.profiles, parts.metrics.observe_stage, entities=False, places=True
     )
     reader, classifier = pipeline._reader, pipeline._classifier  # noqa: SLF001 - to time them
     profiles = parts.profiles

@@ -76,12 +76,14 @@ def load_pipeline(
     observe: Observe | None = None,
     *,
     entities: bool = True,
+    places: bool = False,
     metrics: Metrics | None = None,
     spare: bool = True,
 ) -> Pipeline:
     """Load the language step and the model. Raises InvalidModel.
 
-    ``entities`` False: whoever asks has no use for them, so none are looked for. ``spare``: the
+    ``entities`` False: whoever asks has no use for them, so none are looked for, but ``places``
+    where it has for those. ``spare``: the
     process does little else than judging, see ``spare_the_collector``.
     """
     # Only who judges pays for the language step: the server and `up` itself start without it.
@@ -95,7 +97,7 @@ def load_pipeline(
         classifier = Classifier.load(registry.path(settings.model))
     else:
         classifier = load_live(registry, metrics)
-    reader = Reader(entities=entities)
+    reader = Reader(entities=entities, places=places)
     reader.learn(classifier.words)
     if spare:
         spare_the_collector()

@@ -44,6 +44,7 @@ def run_work(settings: Settings, mark: Path | None) -> int:
             parts.profiles,
             parts.metrics.observe_stage,
             entities=False,
+            places=True,
             metrics=parts.metrics,
         )
         parts.metrics.model(pipeline.model)
@@ -127,7 +128,7 @@ def run_rebuild(settings: Settings) -> None:
     """Fill the queue store again; print what was done."""
     with ExitStack() as stack:
         parts = open_parts(settings, stack)
-        pipeline = load_pipeline(settings, parts.profiles, entities=False)
+        pipeline = load_pipeline(settings, parts.profiles, entities=False, places=True)
         done = _rebuild(parts, pipeline, Suspects.first_free(settings.data))
     typer.echo(f"{done.posts} berichten, {done.restored} uitkomsten hersteld", err=True)
 

@@ -15,7 +15,7 @@ from operator import or_
 from typing import Final
 
 from triage.language.cut import WORDS_A_BUILD, Cutter, Span
-from triage.language.entities import find, hint
+from triage.language.entities import find, find_places, hint
 from triage.language.identify import identify
 from triage.post import Post
 from triage.reading import Entity, Reading
@@ -38,11 +38,16 @@ class Reader:
         self,
         *,
         entities: bool = True,
+        places: bool = False,
         cache_limit: int = CACHE_LIMIT,
         words_a_build: int = WORDS_A_BUILD,
     ) -> None:
-        """Make a reader; without ``entities`` none are sought (they cost more than the rest)."""
+        """Make a reader; without ``entities`` none are sought (they cost more than the rest).
+
+        With ``places`` those that name a place are sought even so.
+        """
         self._entities = entities
+        self._hinted = entities or places
         self._limit = cache_limit
         self._cutter = Cutter(words_a_build=words_a_build)
         self._tokens: dict[str, tuple[str, ...]] = {}
@@ -93,9 +98,12 @@ class Reader:
         return Reading(
             tokens=tokens,
             lang=identify(head, tokens),
-            entities=find(head, reduce(or_, hints), at=at) if hints else _NONE,
+            entities=self._found(head, reduce(or_, hints), at) if hints else _NONE,
             complete=complete,
         )
+
+    def _found(self, text: str, hints: int, at: datetime) -> tuple[Entity, ...]:
+        return find(text, hints, at=at) if self._entities else find_places(text, hints)
 
     def _fill(
         self, chunks: Sequence[str], known: list[tuple[str, ...] | None]
@@ -110,7 +118,7 @@ class Reader:
         tokens = self._tokens.get(chunk) or self._old_tokens.get(chunk)
         if tokens is None:
             tokens = tuple(span[0] for span in self._cutter.cut(chunk))
-            seen = hint(chunk) if self._entities else 0
+            seen = hint(chunk) if self._hinted else 0
         else:
             seen = self._old_hints.get(chunk, 0)
         if len(chunk) <= _CHUNK_LIMIT:

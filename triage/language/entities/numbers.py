@@ -161,7 +161,7 @@ def numbers(view: View, found: Found) -> None:
     if many and (many >= _LEAST_DIGITS["nummer"] or _PLATE_HINT.search(view.lower)):
         _plates(view, found)
     if many >= _LEAST_DIGITS["postcode"]:
-        _postcodes(view, found)
+        postcodes(view, found)
 
 
 #: A text with fewer digits holds none of these.
@@ -300,7 +300,8 @@ def _plate_value(said: str) -> str:
     return "".join(filter(str.isalnum, said)).upper()
 
 
-def _postcodes(view: View, found: Found) -> None:
+def postcodes(view: View, found: Found) -> None:
+    """Find postcodes."""
     for match in _POSTCODE.among(view):
         letters = match[0][-2:]
         solid = match[0][4].isalpha()
