@@ -1,7 +1,7 @@
 // What happens elsewhere: the stream of events, the banner of a lost connection, running clocks.
 
 import { $, now, settings, t, toast } from "./dom.js";
-import { bus, reached, waiting } from "./net.js";
+import { address, bus, reached, waiting } from "./net.js";
 
 const PATIENCE_MS = 1_500; // a short break is no news
 let source = null;
@@ -42,6 +42,18 @@ bus.addEventListener("online", () => {
   bus.dispatchEvent(new Event("resync"));
 });
 bus.addEventListener("pending", count);
+
+// -- who is named in a note -----------------------------------------------------------------------
+
+const MENTION_MS = 20_000;
+const words = settings.me.toLocaleLowerCase().split(/\s+/);
+const names = new Set([words.join(""), words.join("."), words.join("-"), words.join("_"), words[0]]);
+
+bus.addEventListener("ticket", ({ detail }) => {
+  if (detail.by === settings.me || !detail.mentions?.some((one) => names.has(one.toLocaleLowerCase()))) return;
+  const open = () => { location.href = address(`/tickets/${encodeURIComponent(detail.ticket)}`).href; };
+  toast(t("mentioned", { who: detail.by }), { ms: MENTION_MS, action: { label: t("one_show"), run: open } });
+});
 
 function count() {
   $("waiting").textContent = waiting() ? t("waiting", { n: waiting() }) : "";
