@@ -1,6 +1,7 @@
 // What a person does to tickets: shown at once, sent until answered, taken back when refused.
 
 import { $, settings, t, toast } from "./dom.js";
+import { askPlace } from "./handover.js";
 import { endMute, told } from "./mutes.js";
 import { act, Refusal } from "./net.js";
 
@@ -102,10 +103,10 @@ export class Actions {
 
   async signalen() {
     if (!this.isOpen()) return;
-    let place = this.pane.pane.dataset.place ?? "";
-    if (!place) place = prompt(t("signalen_place")) ?? "";
-    if (!place.trim()) return;
-    await this.run(this.pane.id, "signalen", { place: place.trim(), ...this.right() }, { said: t("signalen"), leaves: true, undo: false });
+    const { id } = this.pane;
+    const place = this.pane.pane.dataset.place || await askPlace(this.pane.pane);
+    if (!place || this.pane.id !== id) return;
+    await this.run(id, "signalen", { place, ...this.right() }, { said: t("signalen"), leaves: true, undo: false });
   }
 
   // Closes a ticket with what was answered; claims it first where nobody has it.
