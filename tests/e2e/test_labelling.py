@@ -188,7 +188,9 @@ def test_who_may_and_what_colleagues_do(desk: Desk) -> None:
     place(page, 1, 1)
     assert shown(page) in set(tickets[2:]) - {taken}
     lead = desk.person("Leo", "/labels", role=Role.TEAMLEIDER)
-    expect(lead.get_by_role("row", name="Onderwerp")).to_contain_text("50%")
+    expect(
+        lead.get_by_role("region", name="Eens met het model").get_by_role("row", name="Onderwerp")
+    ).to_contain_text("50%")
 
 
 def test_nobody_labels_what_nobody_read(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -53,6 +53,8 @@ class Line:
     current: bool
     shadow: bool
     shortfalls: Sequence[Shortfall] | None
+    #: Figures of its training.
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,7 @@ def _models(service: Service, org: str) -> Models:
                 current=version.current,
                 shadow=version.shadow,
                 shortfalls=verdict.shortfalls if verdict else None,
+                metrics=version.metrics,
             )
         )
     service.said.update(service.log)
