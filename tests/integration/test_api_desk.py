@@ -273,6 +273,24 @@ def test_many_at_once_get_no_label_that_one_would_not(
     assert outcomes(server) == []
 
 
+@pytest.mark.parametrize("outcome", ["gedempt", "signalen"])
+def test_what_another_action_says_is_not_chosen(
+    server: ApiServer, client: httpx.Client, outcome: str
+) -> None:
+    """Nobody says that a ticket went to Signalen, or was muted, without doing it."""
+    (ticket,) = server.fill(1)
+    token = claim(client, ticket)
+    body = {"owner": "anna", "outcome": outcome}
+    many = {"action": "resolve", "tickets": [ticket]}
+    for answer in (
+        act(client, ticket, "resolve", token=token, outcome=outcome),
+        client.post("/api/v1/tickets/bulk", json=body | many),
+    ):
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "outcome")
+        assert "Signalen" in answer.json()["errors"][0]["reason"]
+    assert client.get(f"/api/v1/tickets/{ticket}").json()["state"] == "open"
+
+
 def test_one_answer_to_many_names_each_by_their_own_name(
     server: ApiServer, client: httpx.Client
 ) -> None:

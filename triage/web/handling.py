@@ -97,7 +97,7 @@ class BulkRequest(RequestIn):
         list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
         Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
     ]
-    outcome: Annotated[Outcome, Field(examples=["beantwoord"])] | None = None
+    outcome: Outcome | None = None
     topic: Topic | None = None
     urgency: AnUrgency | None = None
     intent: Intent | None = None
