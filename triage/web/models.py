@@ -95,8 +95,6 @@ AnUrgency = Annotated[
 TeamKey = Annotated[
     str, words(100), Field(description="De sleutel van een team.", examples=["openbare-ruimte"])
 ]
-
-
 TicketKeys = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
     Field(
@@ -124,10 +122,7 @@ Outcome = Annotated[
     words(100),
     AfterValidator(_chosen),
     Field(
-        description=(
-            "Hoe het is afgehandeld. Niet `gedempt` of `signalen`: die komen van `mute` en "
-            "`signalen`."
-        ),
+        description="Hoe het is afgehandeld; `gedempt` en `signalen` zijn niet te kiezen.",
         examples=["beantwoord"],
     ),
 ]
