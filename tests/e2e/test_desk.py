@@ -394,6 +394,29 @@ def test_one_answer_for_many(desk: Desk) -> None:
     wait_until(lambda: all(get(desk, ticket).state is State.OPEN for ticket in tickets), seconds=40)
 
 
+def test_a_canned_answer_for_many_names_each(desk: Desk) -> None:
+    """It is there with no ticket open; each gets it with their own name."""
+    names = ("Marieke Jansen", "Piet Post")
+    tickets = [
+        desk.server.fill(1, prefix=name[:1], team=TEAM, author=Author(id=name, name=name))[0]
+        for name in names
+    ]
+    page = queue_page(desk)
+    page.locator(".line").first.click(modifiers=["Control"])
+    page.locator("#bulk-all").click()
+    expect(page.locator("#bulk-count")).to_have_text("2")
+    expect(page.locator("#pane")).to_have_count(0)
+    page.locator("#bulk-answer").click()
+    page.locator("#bulk-canned").select_option("klacht-gehoord")
+    expect(page.locator("#bulk-reply")).to_have_value(re.compile("^Dag {naam}, wat vervelend"))
+    page.locator("#bulk-send").click()
+    wait_until(lambda: all(get(desk, ticket).state is State.RESOLVED for ticket in tickets))
+    for name, ticket in zip(names, tickets, strict=True):
+        reply = get(desk, ticket).history[-1]["reply"]
+        assert reply.startswith(f"Dag {name}, wat vervelend")
+        assert reply.endswith("Groet, Anna")
+
+
 def test_filters_and_saved_views(desk: Desk) -> None:
     """Filters see the whole queue, stand in the address, and can be kept under a name."""
     desk.server.fill(30, prefix="n", team=TEAM)

@@ -21,6 +21,7 @@ from triage.cli.web import web_config
 from triage.lane import Look
 from triage.log import Topic
 from triage.metrics import Metrics
+from triage.post import Author
 from triage.queue import Queue
 from triage.settings import Settings
 from triage.ticket import Urgency
@@ -270,6 +271,57 @@ def test_many_at_once_get_no_label_that_one_would_not(
     answer = client.post("/api/v1/tickets/bulk", json=many)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "topic")
     assert outcomes(server) == []
+
+
+@pytest.mark.parametrize("outcome", ["gedempt", "signalen"])
+def test_what_another_action_says_is_not_chosen(
+    server: ApiServer, client: httpx.Client, outcome: str
+) -> None:
+    """Nobody says that a ticket went to Signalen, or was muted, without doing it."""
+    (ticket,) = server.fill(1)
+    token = claim(client, ticket)
+    body = {"owner": "anna", "outcome": outcome}
+    many = {"action": "resolve", "tickets": [ticket]}
+    for answer in (
+        act(client, ticket, "resolve", token=token, outcome=outcome),
+        client.post("/api/v1/tickets/bulk", json=body | many),
+    ):
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "outcome")
+        assert "Signalen" in answer.json()["errors"][0]["reason"]
+    assert client.get(f"/api/v1/tickets/{ticket}").json()["state"] == "open"
+
+
+def test_one_answer_to_many_names_each_by_their_own_name(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """Variables get the values of each ticket; other braces, also in a name, are nobody's."""
+    names = ("Marieke", "{team}", "")
+    authors = [Author(id="@a", name=name) if name else None for name in names]
+    tickets = [server.fill(1, prefix=f"p{n}", author=author)[0] for n, author in enumerate(authors)]
+    many = {"owner": "anna", "action": "resolve", "tickets": tickets, "outcome": "beantwoord"}
+    text = "Dag {naam}, kenmerk {kenmerk} {zo} {{ {}. Groet, {medewerker}"
+    answer = client.post("/api/v1/tickets/bulk", json=many | {"reply": text})
+    assert answer.json()["done"] == 3, answer.text
+    for name, ticket in zip(names, tickets, strict=True):
+        mark = ticket.partition(".")[2]
+        assert client.get(f"/api/v1/tickets/{ticket}").json()["history"][-1]["reply"] == (
+            f"Dag {name or 'inwoner'}, kenmerk {mark} {{zo}} {{{{ {{}}. Groet, anna"
+        )
+
+
+def test_an_answer_that_is_too_long_once_filled_in_is_refused(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """It stays open, and the rest of the chosen tickets get theirs."""
+    (long,) = server.fill(1, prefix="lang", author=Author(id="@a", name="Een lange naam"))
+    (short,) = server.fill(1, prefix="kort", author=Author(id="@b", name="Jo"))
+    many = {"owner": "anna", "action": "resolve", "tickets": [long, short], "outcome": "beantwoord"}
+    answer = client.post("/api/v1/tickets/bulk", json=many | {"reply": "{naam}" + "x" * 3990})
+    assert [(one["done"], one["code"]) for one in answer.json()["results"]] == [
+        (False, "too-long"),
+        (True, None),
+    ]
+    assert client.get(f"/api/v1/tickets/{long}").json()["state"] == "open"
 
 
 # -- events --------------------------------------------------------------------------------------

@@ -12,9 +12,14 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from triage.errors import Conflict, NotFound
 from triage.queue import Change
+from triage.queue.checks import NOTE_LIMIT
+from triage.route import Profile
 from triage.ticket import State, Ticket, Urgency, org_of
 from triage.web.audit import audit
 from triage.web.background import clock
+from triage.web.desk.answers import fill
+from triage.web.desk.texts import Texts, spoken
+from triage.web.desk.values import values_of
 from triage.web.due import due_of
 from triage.web.handed import team_asked
 from triage.web.identity import Identity, acting
@@ -92,7 +97,7 @@ class BulkRequest(RequestIn):
         list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
         Field(min_length=1, max_length=BULK_LIMIT, examples=[["gemeente.lyd75vaw3bgzowvj"]]),
     ]
-    outcome: Annotated[Outcome, Field(examples=["beantwoord"])] | None = None
+    outcome: Outcome | None = None
     topic: Topic | None = None
     urgency: AnUrgency | None = None
     intent: Intent | None = None
@@ -209,7 +214,9 @@ async def undo(service: AService, ticket: TicketPath, body: UndoRequest, act: Ac
 async def bulk(service: AService, profile: AProfile, body: BulkRequest, act: Act) -> BulkOut:
     """Doe met elk ticket hetzelfde: afhandelen met één antwoord, verbeteren, overdragen.
 
-    Elk ticket gaat apart: wat bij een collega ligt blijft daar, en staat zo in het antwoord.
+    Elk ticket gaat apart: wat bij een collega ligt blijft daar, en staat zo in het antwoord. De
+    variabelen van standaardantwoorden (`{naam}`, `{plaats}`, ...) in `reply` krijgen per ticket hun
+    eigen waarde; andere accolades blijven staan.
     """
     _check(body)
     if body.team is not None:
@@ -220,7 +227,15 @@ async def bulk(service: AService, profile: AProfile, body: BulkRequest, act: Act
         raise wrong("tickets", "niet van deze organisatie")
     tickets = tuple(dict.fromkeys(body.tickets))
     await audit(act.http, f"ticket.{body.action}", *tickets)
-    run = _Bulk(service=service, me=act.me, by=acting(act.me, body.owner), body=body, id=act.id)
+    run = _Bulk(
+        service=service,
+        profile=profile,
+        t=spoken(act.http),
+        me=act.me,
+        by=acting(act.me, body.owner),
+        body=body,
+        id=act.id,
+    )
     results: list[BulkItemOut] = []
     for ticket in tickets:
         result, after = await service.pools.desk(run.one, ticket)
@@ -246,6 +261,8 @@ class _Bulk:
     """One bulk action; each ticket has request ids of its own, so that a repeat does nothing."""
 
     service: Service
+    profile: Profile
+    t: Texts
     me: Identity
     by: str
     body: BulkRequest
@@ -295,10 +312,20 @@ class _Bulk:
         if body.action == "reassign":
             return replace(change, team=body.team)
         if body.action == "resolve":
-            return replace(change, outcome=body.outcome, reply=body.reply, link=body.link)
+            reply = self._reply(stands)
+            return replace(change, outcome=body.outcome, reply=reply, link=body.link)
         urgency = Urgency(body.urgency) if body.urgency else None
         due_at = due_of(stands, urgency, self.service)
         return replace(change, topic=body.topic, urgency=urgency, intent=body.intent, due_at=due_at)
+
+    def _reply(self, stands: Ticket) -> str | None:
+        if self.body.reply is None:
+            return None
+        values = values_of(stands, self.profile, self.t, by=self.by, now=clock())
+        reply = fill(self.body.reply, values)
+        if len(reply) > NOTE_LIMIT:
+            raise Conflict("too-long", "ingevuld is dit antwoord te lang")
+        return reply
 
     def _holder(self, ticket: str) -> str | None:
         try:

@@ -13,6 +13,7 @@ from triage.profiles import INTENTS
 from triage.queue import Depth, Mute
 from triage.queue.mute import MUTED_OUTCOME
 from triage.ticket import State, Ticket, Urgency
+from triage.web.desk.signalen import OUTCOME as SIGNALEN_OUTCOME
 from triage.web.problems import OWN
 
 #: The longest claim, in seconds.
@@ -94,8 +95,6 @@ AnUrgency = Annotated[
 TeamKey = Annotated[
     str, words(100), Field(description="De sleutel van een team.", examples=["openbare-ruimte"])
 ]
-
-
 TicketKeys = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=120)]],
     Field(
@@ -107,13 +106,26 @@ TicketKeys = Annotated[
 ]
 
 
-def _not_of_mutes(outcome: str) -> str:
-    if outcome == MUTED_OUTCOME:
-        raise PydanticCustomError(f"{OWN}muted", "dat is de uitkomst van een demping")
+#: Outcomes that are not for choosing: each is of an action that does more than resolve.
+OF_OTHER_ACTIONS: Final = frozenset({MUTED_OUTCOME, SIGNALEN_OUTCOME})
+
+
+def _chosen(outcome: str) -> str:
+    if outcome in OF_OTHER_ACTIONS:
+        what = "dat is de uitkomst van dempen of van doorgeven aan Signalen, en niet te kiezen"
+        raise PydanticCustomError(f"{OWN}outcome", what)
     return outcome
 
 
-Outcome = Annotated[str, words(100), AfterValidator(_not_of_mutes)]
+Outcome = Annotated[
+    str,
+    words(100),
+    AfterValidator(_chosen),
+    Field(
+        description="Hoe het is afgehandeld; `gedempt` en `signalen` zijn niet te kiezen.",
+        examples=["beantwoord"],
+    ),
+]
 
 
 class RequestIn(BaseModel):
@@ -152,9 +164,7 @@ class ResolveRequest(RequestIn):
 
     owner: Owner | None = None
     token: FencingToken
-    outcome: Annotated[
-        Outcome, Field(description="Hoe het is afgehandeld.", examples=["beantwoord"])
-    ]
+    outcome: Outcome
     note: Note | None = None
     reply: Reply | None = None
     link: Link | None = None

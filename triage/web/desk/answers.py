@@ -7,6 +7,7 @@ use the variables of :data:`VARIABLES` as ``{naam}``.
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "datum": "",
     "kenmerk": "",
 }
+_VARIABLE: Final = re.compile(rf"\{{({'|'.join(VARIABLES)})\}}")
 #: The longest text, in characters, and the most answers.
 TEXT_LIMIT: Final = 4000
 ANSWER_LIMIT: Final = 500
@@ -61,7 +63,26 @@ class Answer:
         >>> Answer(key="a", title="A", text="Dag {naam}, dank!").filled({"naam": "Jan"})
         'Dag Jan, dank!'
         """
-        return self.text.format_map({**VARIABLES, **{k: v for k, v in values.items() if v}})
+        return self.text.format_map(_known(values))
+
+    @property
+    def unfilled(self) -> str:
+        """The text as :func:`fill` takes it: with its variables, and other braces single."""
+        return self.text.format_map({name: f"{{{name}}}" for name in VARIABLES})
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Fill in the variables in what somebody typed; other braces stay as they are.
+
+    >>> fill("Dag {naam}, zie {hier} {", {"naam": "Jan"})
+    'Dag Jan, zie {hier} {'
+    """
+    known = _known(values)
+    return _VARIABLE.sub(lambda found: known[found[1]], text)
+
+
+def _known(values: Mapping[str, str]) -> Mapping[str, str]:
+    return {**VARIABLES, **{name: value for name, value in values.items() if value}}
 
 
 def load_answers(path: Path | None) -> tuple[Answer, ...]:
@@ -83,12 +104,16 @@ def load_answers(path: Path | None) -> tuple[Answer, ...]:
     return answers
 
 
+def of_org(answers: Sequence[Answer], org: str) -> list[Answer]:
+    """Give an organisation's answers, in the order of the file."""
+    return [answer for answer in answers if not answer.orgs or org in answer.orgs]
+
+
 def offered(
     answers: Sequence[Answer], *, org: str, topic: str, intent: str
 ) -> list[tuple[Answer, bool]]:
     """Give an organisation's answers, the best fitting first, and whether each fits."""
-    mine = [answer for answer in answers if not answer.orgs or org in answer.orgs]
-    ranked = sorted(mine, key=lambda answer: -answer.fits(topic, intent))
+    ranked = sorted(of_org(answers, org), key=lambda answer: -answer.fits(topic, intent))
     return [(answer, answer.fits(topic, intent) >= 0) for answer in ranked]
 
 

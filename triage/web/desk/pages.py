@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from triage.profiles import CHANNELS
 from triage.web.audit import audit_list
 from triage.web.background import clock
+from triage.web.desk.answers import of_org
 from triage.web.desk.rows import Filter, Row, row_of
 from triage.web.desk.screen import AScreen, Screen
 from triage.web.identity import Scope, check_team, needs
@@ -76,6 +77,7 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
         asked=asked,
         channels=CHANNELS,
         langs=LANGS,
+        answers=of_org(service.answers, profile.org),
         now=now,
         settings=screen.settings(
             page="queue",

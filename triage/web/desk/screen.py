@@ -16,6 +16,7 @@ from triage.ticket import URGENCIES, org_of
 from triage.web.background import clock
 from triage.web.desk.texts import Texts, spoken
 from triage.web.identity import Identity, Role, Scope, SignedIn, page_context
+from triage.web.models import OF_OTHER_ACTIONS
 from triage.web.state import AProfile, AService, Service, profile_of
 
 
@@ -54,6 +55,11 @@ class Screen:
             "urgencies": URGENCIES,
             "topics": TOPICS,
             "intents": INTENTS,
+            "outcomes": {
+                key: text
+                for key, text in self.t.group("outcome").items()
+                if key not in OF_OTHER_ACTIONS
+            },
             "now": clock(),
         }
         return self.service.templates.get_template(template).render(**(known | more))

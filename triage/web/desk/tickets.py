@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +18,7 @@ from triage.web.background import clock
 from triage.web.desk.answers import offered
 from triage.web.desk.rows import Row, row_of
 from triage.web.desk.screen import ATicketScreen, Screen
+from triage.web.desk.values import values_of
 from triage.web.desk.words import Label, words_of
 from triage.web.identity import Scope, check_team, needs
 from triage.web.mutes import taken
@@ -201,7 +201,7 @@ def _context(screen: Screen, ticket: Ticket, now: datetime) -> dict[str, Any]:
     mine = ticket.claim is not None and ticket.claim.owner == screen.me.name
     said = ticket.assessment
     best = [topic["key"] for topic in said["topics"] if topic["key"] in TOPICS][:3]
-    values = _values(screen, ticket, row, now)
+    values = values_of(ticket, screen.profile, screen.t, by=screen.me.name, now=now)
     answers = offered(
         screen.service.answers, org=ticket.org, topic=ticket.topic, intent=ticket.intent
     )
@@ -240,18 +240,3 @@ _POST: Final[dict[str, Any]] = {
 _ITEM: Final[dict[str, Any]] = dict.fromkeys(
     ("by", "outcome", "note", "reply", "link", "text", "until", "beside", "muted_by")
 )
-
-
-def _values(screen: Screen, ticket: Ticket, row: Row, now: datetime) -> Mapping[str, str]:
-    """Give what the variables of canned answers become for this ticket."""
-    there = now.astimezone(screen.profile.timezone)
-    return {
-        "naam": row.author.removeprefix("@"),
-        "onderwerp": screen.t.of("topic", ticket.topic).lower(),
-        "organisatie": screen.profile.name,
-        "team": name_of(screen.profile, ticket.team),
-        "medewerker": screen.me.name,
-        "plaats": row.place,
-        "datum": f"{there.day}-{there.month}-{there.year}",
-        "kenmerk": ticket.id.partition(".")[2],
-    }

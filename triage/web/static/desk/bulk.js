@@ -1,6 +1,6 @@
 // One thing done to many tickets.
 
-import { $, announce, el, settings, t, toast } from "./dom.js";
+import { $, announce, settings, t, toast } from "./dom.js";
 import { chosenText } from "./list.js";
 import * as menus from "./menu.js";
 import { inParts } from "./actions.js";
@@ -37,9 +37,6 @@ export class Bulk {
 
   answer() {
     if (!this.list.chosen.size) return;
-    const canned = $("canned");
-    const choice = $("bulk-canned");
-    choice.replaceChildren(choice.options[0], ...[...(canned?.options ?? [])].slice(1).map((one) => el("option", { value: one.value, "data-text": one.dataset.text }, one.textContent)));
     $("bulk-sum").textContent = t("bulk_sum", { n: this.list.chosen.size });
     $("bulk-dialog").showModal();
   }
