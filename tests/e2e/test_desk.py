@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +165,37 @@ def test_everything_by_keyboard(desk: Desk) -> None:  # noqa: PLR0915 - one path
     page.keyboard.type("alle wachtrijen")
     press("Enter")
     page.wait_for_url(re.compile(r"/$"))
+
+
+def test_tomorrow_at_nine_is_that_of_the_organisation(desk: Desk) -> None:
+    """Also more than a day ahead, where the browser is elsewhere, and when the clocks change."""
+    desk.server.fill(1, team=TEAM)
+    page = queue_page(desk, timezone_id="Pacific/Auckland")
+    nights = {
+        "2026-03-02T06:00:00+01:00": "2026-03-03T09:00:00+01:00",
+        "2026-03-02T23:59:00+01:00": "2026-03-03T09:00:00+01:00",
+        "2026-03-28T12:00:00+01:00": "2026-03-29T09:00:00+02:00",
+        "2026-10-24T08:00:00+02:00": "2026-10-25T09:00:00+01:00",
+    }
+    for evening, morning in nights.items():
+        found = page.evaluate(
+            "async (at) => (await import(new URL('menu.js', document.querySelector("
+            "'script[type=module]').src))).morningAfter(Date.parse(at), 'Europe/Amsterdam')",
+            evening,
+        )
+        assert found == datetime.fromisoformat(morning).timestamp() * 1000, evening
+    (ticket,) = desk.server.queue.list(desk.server.org, TEAM, now=now())
+    page.keyboard.press("j")
+    shown(page, ticket.id)
+    page.keyboard.press("s")
+    expect(page.locator("#palette")).to_be_visible()
+    page.keyboard.press("4")
+    wait_until(lambda: get(desk, ticket.id).snoozed_until)
+    until = get(desk, ticket.id).snoozed_until
+    assert until
+    there = until.astimezone(desk.server.profile.timezone)
+    assert f"{there:%H:%M}" == "09:00"
+    assert timedelta(hours=8) < until - now() < timedelta(hours=34)
 
 
 def test_letters_can_be_switched_off(desk: Desk) -> None:
@@ -423,6 +455,10 @@ def test_the_board_follows_and_tells_of_critical_tickets(desk: Desk) -> None:
     desk.server.fill(2, prefix="k", team=TEAM, urgency=Urgency.KRITIEK)
     expect(row.locator(".count.kritiek")).to_have_text("2")
     expect(page.locator("#announce")).to_have_text("2 nieuwe kritieke berichten")
+    page.evaluate("document.title = '(2!) Wachtrijen'")
+    desk.server.fill(1, prefix="m", team=TEAM)
+    expect(page.locator("#board .sum strong").first).to_have_text("3")
+    assert page.title() == "(2!) Wachtrijen"
     assert page.evaluate("document.activeElement.id") == before
     desk.server.queue.claim_next(
         desk.server.org, TEAM, owner="Bert", seconds=60, now=now(), request="b"
