@@ -593,10 +593,19 @@ def test_it_works_at_twice_the_size(desk: Desk) -> None:
 def test_nothing_is_cut_off_at_any_width(desk: Desk, width: int) -> None:
     """No page is wider than its window; figures of a team fit their cells; chips keep to a column."""
     tickets = desk.server.fill(3, team=TEAM, urgency=Urgency.KRITIEK)
+    desk.server.queue.correct(
+        tickets[0],
+        Change(topic="cultuur-sport-evenementen"),
+        by="Wilhelmina van Oudenaarden",
+        token=None,
+        now=now(),
+        request="c",
+    )
     view = {"width": width, "height": 640}
     page = desk.person("Lea", "/", viewport=view, role=Role.BEHEERDER)
     for path in ("/", "/sturing", "/labels", "/labels/een-voor-een", f"/tickets/{tickets[0]}"):
         page.goto(desk.server.address + path)
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         cut = page.evaluate(
             "[...document.querySelectorAll('.queues td')].filter((cell) => cell.scrollWidth >"
