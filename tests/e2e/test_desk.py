@@ -466,6 +466,26 @@ def test_the_board_follows_and_tells_of_critical_tickets(desk: Desk) -> None:
     expect(row.locator(".people")).to_have_text("Bert")
 
 
+def test_a_lead_is_told_what_is_measured_and_what_is_not(desk: Desk) -> None:
+    """No forecast from minutes of counting; the file has the page's words, in either language."""
+    desk.server.fill(3, team=TEAM)
+    page = desk.person("Lea", "/sturing", role=Role.TEAMLEIDER)
+    address = f"{desk.server.address}/sturing"
+    wait_until(lambda: "Beheer openbare ruimte;" in page.request.get(f"{address}.csv").text())
+    page.reload()
+    coming = page.locator("table", has_text="Medewerkers nodig")
+    expect(coming).to_contain_text("met de aangenomen behandeltijd")
+    expect(coming).to_contain_text("nog te weinig gemeten")
+    assert set(coming.locator("td.number").all_inner_texts()) == {"–"}
+    dutch = page.request.get(f"{address}.csv").text().removeprefix("\ufeff").splitlines()
+    assert dutch[0].startswith("Team;Uur;Binnengekomen;Afgehandeld;Op tijd;Te laat;Heropend;")
+    page.locator("#language").click()
+    expect(page.locator("h1")).to_have_text("Planning")
+    english = page.request.get(f"{address}.csv").text().removeprefix("\ufeff").splitlines()
+    assert english[0].startswith("Team;Hour;Arrived;Handled;In time;Overdue;Reopened;")
+    assert english[1:] == dutch[1:]
+
+
 def test_on_a_phone(desk: Desk) -> None:
     """At 320 pixels: one pane at a time, nothing to scroll sideways, back leads to the list."""
     desk.server.fill(3, team=TEAM, text="Een lang bericht " * 30)

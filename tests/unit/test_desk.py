@@ -320,13 +320,19 @@ def test_what_is_undone_was_not_done(store: Store, queue: Queue, put: Put) -> No
 
 
 def test_a_forecast_learns_from_earlier_days() -> None:
-    """The same hour of earlier days counts; without them the last hour does."""
+    """The same hour of earlier days counts, also an empty one; without them the last hour does."""
     nine = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
     hours = {
         nine - timedelta(days=1): 10,
         nine - timedelta(days=2): 20,
         nine - timedelta(hours=1): 4,
     }
-    coming = expected(hours, nine, 2)
-    assert [count for _, count in coming] == [15.0, 4.0]
+    days = nine - timedelta(days=3)
+    coming = expected(hours, nine, 2, since=days, last=4)
+    assert [count for _, count in coming] == [10.0, 0.0]
+    later = nine - timedelta(hours=23, minutes=30)
+    assert [count for _, count in expected(hours, nine, 2, since=later, last=4)] == [4, 0]
+    for since in (nine - timedelta(minutes=9), None):
+        coming = expected(hours, nine, 2, since=since, last=None)
+        assert [count for _, count in coming] == [None, None]
     assert agents_needed(200, 240, target=60) > agents_needed(200, 240, target=3600) >= 14

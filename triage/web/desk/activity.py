@@ -80,6 +80,8 @@ class _Counted:
 
 @dataclass(slots=True)
 class _Org:
+    #: The oldest event that was counted.
+    since: datetime | None = None
     hours: dict[tuple[str, datetime], Tally] = field(default_factory=dict)
     #: Per team: when tickets came, and when they were handled, of the last hour.
     arrivals: dict[str, deque[datetime]] = field(default_factory=dict)
@@ -134,6 +136,11 @@ class Activity:
             people=people,
         )
 
+    def since(self, org: str) -> datetime | None:
+        """Give from when on is counted; None where nothing was."""
+        known = self._orgs.get(org)
+        return known.since if known else None
+
     def hours(self, org: str, *, since: datetime) -> dict[tuple[str, datetime], Tally]:
         """Give the tallies per team and hour from a time on."""
         known = self._orgs.get(org) or _Org()
@@ -172,6 +179,7 @@ def _is_nobodys(data: Mapping[str, Any]) -> bool:
 
 def _count(known: _Org, data: Mapping[str, Any]) -> _Counted | None:
     at, team, kind = datetime.fromisoformat(data["at"]), data["team"], data["type"]
+    known.since = min(known.since or at, at)
     tally, by = _tally(known, team, at), data.get("by") or ""
     if kind == Action.CREATED:
         tally.arrived += 1
