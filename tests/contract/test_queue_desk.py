@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -194,6 +195,21 @@ def test_a_ticket_set_aside_is_passed_by(store: Store, queue: Queue, put: Put) -
     )
     assert taken.claim
     assert (taken.claim.owner, taken.snoozed_until) == ("cor", None)
+
+
+def test_a_ticket_is_set_aside_for_a_week_at_most(store: Store, queue: Queue, put: Put) -> None:
+    """A morning may be more than a day away; who sets it aside for ever loses it."""
+    put(store.entry("a"))
+    week = NOW + timedelta(days=7)
+    for until in (week + timedelta(seconds=1), NOW):
+        with pytest.raises(ValueError, match="seconds"):
+            queue.snooze(
+                store.id("a"), until=until, token=None, by="ans", now=NOW, request=request()
+            )
+    aside = queue.snooze(
+        store.id("a"), until=week, token=None, by="ans", now=NOW, request=request()
+    )
+    assert aside.snoozed_until == week
 
 
 def test_setting_aside_ends_when_something_happens(store: Store, queue: Queue, put: Put) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +165,37 @@ def test_everything_by_keyboard(desk: Desk) -> None:  # noqa: PLR0915 - one path
     page.keyboard.type("alle wachtrijen")
     press("Enter")
     page.wait_for_url(re.compile(r"/$"))
+
+
+def test_tomorrow_at_nine_is_that_of_the_organisation(desk: Desk) -> None:
+    """Also more than a day ahead, where the browser is elsewhere, and when the clocks change."""
+    desk.server.fill(1, team=TEAM)
+    page = queue_page(desk, timezone_id="Pacific/Auckland")
+    nights = {
+        "2026-03-02T06:00:00+01:00": "2026-03-03T09:00:00+01:00",
+        "2026-03-02T23:59:00+01:00": "2026-03-03T09:00:00+01:00",
+        "2026-03-28T12:00:00+01:00": "2026-03-29T09:00:00+02:00",
+        "2026-10-24T08:00:00+02:00": "2026-10-25T09:00:00+01:00",
+    }
+    for evening, morning in nights.items():
+        found = page.evaluate(
+            "async (at) => (await import(new URL('menu.js', document.querySelector("
+            "'script[type=module]').src))).morningAfter(Date.parse(at), 'Europe/Amsterdam')",
+            evening,
+        )
+        assert found == datetime.fromisoformat(morning).timestamp() * 1000, evening
+    (ticket,) = desk.server.queue.list(desk.server.org, TEAM, now=now())
+    page.keyboard.press("j")
+    shown(page, ticket.id)
+    page.keyboard.press("s")
+    expect(page.locator("#palette")).to_be_visible()
+    page.keyboard.press("4")
+    wait_until(lambda: get(desk, ticket.id).snoozed_until)
+    until = get(desk, ticket.id).snoozed_until
+    assert until
+    there = until.astimezone(desk.server.profile.timezone)
+    assert f"{there:%H:%M}" == "09:00"
+    assert timedelta(hours=8) < until - now() < timedelta(hours=34)
 
 
 def test_letters_can_be_switched_off(desk: Desk) -> None:
@@ -446,11 +478,35 @@ def test_the_board_follows_and_tells_of_critical_tickets(desk: Desk) -> None:
     desk.server.fill(2, prefix="k", team=TEAM, urgency=Urgency.KRITIEK)
     expect(row.locator(".count.kritiek")).to_have_text("2")
     expect(page.locator("#announce")).to_have_text("2 nieuwe kritieke berichten")
+    page.evaluate("document.title = '(2!) Wachtrijen'")
+    desk.server.fill(1, prefix="m", team=TEAM)
+    expect(page.locator("#board .sum strong").first).to_have_text("3")
+    assert page.title() == "(2!) Wachtrijen"
     assert page.evaluate("document.activeElement.id") == before
     desk.server.queue.claim_next(
         desk.server.org, TEAM, owner="Bert", seconds=60, now=now(), request="b"
     )
     expect(row.locator(".people")).to_have_text("Bert")
+
+
+def test_a_lead_is_told_what_is_measured_and_what_is_not(desk: Desk) -> None:
+    """No forecast from minutes of counting; the file has the page's words, in either language."""
+    desk.server.fill(3, team=TEAM)
+    page = desk.person("Lea", "/sturing", role=Role.TEAMLEIDER)
+    address = f"{desk.server.address}/sturing"
+    wait_until(lambda: "Beheer openbare ruimte;" in page.request.get(f"{address}.csv").text())
+    page.reload()
+    coming = page.locator("table", has_text="Medewerkers nodig")
+    expect(coming).to_contain_text("met de aangenomen behandeltijd")
+    expect(coming).to_contain_text("nog te weinig gemeten")
+    assert set(coming.locator("td.number").all_inner_texts()) == {"–"}
+    dutch = page.request.get(f"{address}.csv").text().removeprefix("\ufeff").splitlines()
+    assert dutch[0].startswith("Team;Uur;Binnengekomen;Afgehandeld;Op tijd;Te laat;Heropend;")
+    page.locator("#language").click()
+    expect(page.locator("h1")).to_have_text("Planning")
+    english = page.request.get(f"{address}.csv").text().removeprefix("\ufeff").splitlines()
+    assert english[0].startswith("Team;Hour;Arrived;Handled;In time;Overdue;Reopened;")
+    assert english[1:] == dutch[1:]
 
 
 def test_on_a_phone(desk: Desk) -> None:
@@ -580,10 +636,19 @@ def test_it_works_at_twice_the_size(desk: Desk) -> None:
 def test_nothing_is_cut_off_at_any_width(desk: Desk, width: int) -> None:
     """No page is wider than its window; figures of a team fit their cells; chips keep to a column."""
     tickets = desk.server.fill(3, team=TEAM, urgency=Urgency.KRITIEK)
+    desk.server.queue.correct(
+        tickets[0],
+        Change(topic="cultuur-sport-evenementen"),
+        by="Wilhelmina van Oudenaarden",
+        token=None,
+        now=now(),
+        request="c",
+    )
     view = {"width": width, "height": 640}
     page = desk.person("Lea", "/", viewport=view, role=Role.BEHEERDER)
     for path in ("/", "/sturing", "/labels", "/labels/een-voor-een", f"/tickets/{tickets[0]}"):
         page.goto(desk.server.address + path)
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         cut = page.evaluate(
             "[...document.querySelectorAll('.queues td')].filter((cell) => cell.scrollWidth >"

@@ -51,9 +51,8 @@ class Desk:
         """Give a window in which somebody is signed in, at a page."""
         chosen = {key: options.pop(key) for key in ("role", "teams") if key in options}
         options.setdefault("viewport", {"width": 1366, "height": 820})
-        context = self.browser.new_context(
-            locale="nl-NL", timezone_id="Europe/Amsterdam", **options
-        )
+        options.setdefault("timezone_id", "Europe/Amsterdam")
+        context = self.browser.new_context(locale="nl-NL", **options)
         context.set_default_timeout(15_000)
         self._contexts.append(context)
         secret = self.cookie(name, **chosen)

@@ -274,19 +274,65 @@ def test_activity_counts_each_event_once() -> None:
     assert set(activity.answers("o")) == {"ans", "bob"}
     activity.note("o", [event(7, "replied", 41), event(8, "replied", 41, reopened=True)])
     assert activity.hours("o", since=at)[TEAM, at].reopened == 1
-    back = event(6, "undone", 41, by="ans", topic="overig", before={"topic": "wonen"})
-    activity.note("o", [back])
-    assert activity.corrections("o") == [("overig", "wonen", 0)]
+    copy = event(12, "resolved", 41, by="bundel", state="resolved")
+    activity.note("o", [copy, event(13, "reopened", 41, by="Signalen")])
+    assert activity.hours("o", since=at)[TEAM, at].handled == 3
+    assert set(activity.answers("o")) == {"ans", "bob"}
+    assert activity.of("o", now=at + timedelta(minutes=41)).people == {TEAM: ["bob"]}
+
+
+def test_what_is_undone_was_not_done(store: Store, queue: Queue, put: Put) -> None:
+    """For every member of a bundle; who answers after all is counted again, from the same claim."""
+    posts = [store.id(post) for post in "abcde"]
+    put(*(store.entry(post) for post in "abcde"))
+    queue.merge(posts[0], posts[1:], token=None, by="ans", now=NOW, request=request())
+    activity = Activity()
+
+    def counted(at: datetime) -> tuple[int, ...]:
+        activity.note(store.org, [event.data for event in queue.events(store.org)])
+        (tally,) = [
+            tally
+            for (team, _), tally in activity.hours(store.org, since=NOW - minutes(60)).items()
+            if team == TEAM
+        ]
+        corrected = sum(count for _, _, count in activity.corrections(store.org))
+        handled = activity.of(store.org, now=at).handled.get(TEAM, 0)
+        answers = sum(activity.answers(store.org).values())
+        done = (tally.handled, handled, answers, tally.met, tally.measured)
+        return (*done, tally.corrected, corrected)
+
+    def more(at: datetime) -> dict[str, Any]:
+        return {"by": "ans", "now": at, "request": request()}
+
+    claim = queue.claim(posts[0], owner="ans", seconds=600, now=NOW, request=request()).claim
+    assert claim
+    token, soon = claim.token, NOW + timedelta(seconds=5)
+    queue.correct(posts[0], Change(topic="wonen"), token=token, **more(NOW))
+    assert counted(NOW) == (0, 0, 0, 0, 0, 5, 5)
+    queue.undo(posts[0], **more(soon))
+    assert counted(soon) == (0, 0, 0, 0, 0, 0, 0)
+    for _ in range(2):
+        queue.resolve(posts[0], Change(outcome="beantwoord"), token=token, **more(soon))
+        assert counted(soon) == (5, 5, 5, 5, 1, 0, 0)
+        queue.undo(posts[0], **more(soon))
+        assert counted(soon) == (0, 0, 0, 0, 0, 0, 0)
+    assert activity.answers(store.org) == {}
 
 
 def test_a_forecast_learns_from_earlier_days() -> None:
-    """The same hour of earlier days counts; without them the last hour does."""
+    """The same hour of earlier days counts, also an empty one; without them the last hour does."""
     nine = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
     hours = {
         nine - timedelta(days=1): 10,
         nine - timedelta(days=2): 20,
         nine - timedelta(hours=1): 4,
     }
-    coming = expected(hours, nine, 2)
-    assert [count for _, count in coming] == [15.0, 4.0]
+    days = nine - timedelta(days=3)
+    coming = expected(hours, nine, 2, since=days, last=4)
+    assert [count for _, count in coming] == [10.0, 0.0]
+    later = nine - timedelta(hours=23, minutes=30)
+    assert [count for _, count in expected(hours, nine, 2, since=later, last=4)] == [4, 0]
+    for since in (nine - timedelta(minutes=9), None):
+        coming = expected(hours, nine, 2, since=since, last=None)
+        assert [count for _, count in coming] == [None, None]
     assert agents_needed(200, 240, target=60) > agents_needed(200, 240, target=3600) >= 14

@@ -16,6 +16,8 @@ from triage.ticket import ORG, org_of
 _TICKET: Final = re.compile(rf"{ORG.pattern}\.[A-Za-z0-9]{{1,64}}")
 #: The longest lease, in seconds.
 LEASE_LIMIT: Final = 24 * 3600
+#: The longest that a ticket is set aside, in seconds.
+SNOOZE_LIMIT: Final = 7 * 24 * 3600
 #: The longest name of an owner, team, topic, intent or outcome, and the longest request id.
 NAME_LIMIT: Final = 256
 #: The longest note or reply.
@@ -98,9 +100,9 @@ def check_mute(until: datetime, reason: str, words: str, now: datetime) -> None:
     check_name("words", words or None, NOTE_LIMIT)
 
 
-def check_lease(seconds: float, now: datetime) -> int:
+def check_lease(seconds: float, now: datetime, limit: int = LEASE_LIMIT) -> int:
     """Give the end of a lease in milliseconds. Raises ValueError."""
-    if not 0 < seconds <= LEASE_LIMIT:
-        message = f"seconds: niet tussen 0 en {LEASE_LIMIT}"
+    if not 0 < seconds <= limit:
+        message = f"seconds: niet tussen 0 en {limit}"
         raise ValueError(message)
     return to_ms(now) + max(1, round(seconds * 1000))

@@ -13,6 +13,7 @@ from triage.errors import NotFound
 from triage.queue import Action, Change, actions, muting, regroup
 from triage.queue.actions import Decision, Deed
 from triage.queue.checks import (
+    SNOOZE_LIMIT,
     check_change,
     check_lease,
     check_mute,
@@ -183,9 +184,9 @@ class Desk(Closing):
         request: str,
     ) -> Ticket:
         """Set a ticket aside until a time, or until something happens to it."""
-        check_lease((until - now).total_seconds(), now)
+        end = check_lease((until - now).total_seconds(), now, SNOOZE_LIMIT)
         deed = Deed(action=Action.SNOOZED, by=by, at=to_ms(now), request=request, token=token)
-        snooze = partial(actions.snooze, until=to_ms(until))
+        snooze = partial(actions.snooze, until=end)
         return self._done(ticket, deed, snooze, members=False)
 
     def note(

@@ -24,7 +24,6 @@ from triage.web.due import due_of
 from triage.web.handed import team_asked
 from triage.web.identity import Identity, acting
 from triage.web.models import (
-    LEASE_LIMIT,
     AnUrgency,
     ConfirmRequest,
     FencingToken,
@@ -52,6 +51,8 @@ _MENTION: Final = re.compile(r"(?<![\w@])@([\w](?:[\w.-]{0,58}[\w])?)")
 MENTION_LIMIT: Final = 20
 
 
+#: The longest that a ticket is set aside, in seconds.
+SNOOZE_LIMIT: Final = 7 * 24 * 3600
 #: The most tickets of one bulk action.
 BULK_LIMIT: Final = 200
 
@@ -62,7 +63,7 @@ class SnoozeRequest(RequestIn):
     owner: Owner | None = None
     token: FencingToken | None = None
     seconds: Annotated[
-        float, Field(ge=60, le=LEASE_LIMIT, description="Hoe lang.", examples=[3600])
+        float, Field(ge=60, le=SNOOZE_LIMIT, description="Hoe lang.", examples=[3600])
     ]
 
 

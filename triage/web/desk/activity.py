@@ -6,6 +6,7 @@ event that the store still holds; nothing is counted of before. An event counts 
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from triage.queue import Action
+from triage.queue.bundling import BY_BUNDLE
+from triage.queue.mute import BY_MUTE
 from triage.ticket import State
+from triage.web.desk.signalen import SENDER
 
 #: How long somebody counts as at work after the last thing done.
 AT_WORK: Final = timedelta(minutes=15)
@@ -23,6 +27,8 @@ KEEP: Final = timedelta(days=8)
 SEEN_LIMIT: Final = 50_000
 #: A handling that took longer was interrupted; it says nothing of the work.
 LONGEST_HANDLING: Final = timedelta(hours=2)
+#: Who acts in the queues and is nobody.
+AUTOMATIC: Final = frozenset({BY_BUNDLE, BY_MUTE, SENDER})
 _HOUR: Final = timedelta(hours=1)
 _DEEDS: Final = frozenset(
     {
@@ -52,9 +58,30 @@ class Tally:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def take(self, other: Tally) -> None:
+        """Count one out that was counted in."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) - getattr(other, name))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Counted:
+    """What one event added: what its undoing takes back."""
+
+    tally: Tally
+    added: Tally
+    team: str
+    #: Who answered, and when; and the claim that the answer ended.
+    by: str = ""
+    at: datetime | None = None
+    claim: tuple[str, datetime] | None = None
+    correction: tuple[str, str] | None = None
+
 
 @dataclass(slots=True)
 class _Org:
+    #: The oldest event that was counted.
+    since: datetime | None = None
     hours: dict[tuple[str, datetime], Tally] = field(default_factory=dict)
     #: Per team: when tickets came, and when they were handled, of the last hour.
     arrivals: dict[str, deque[datetime]] = field(default_factory=dict)
@@ -66,7 +93,8 @@ class _Org:
     corrections: Counter[tuple[str, str]] = field(default_factory=Counter)
     #: Answers per person in the hours kept.
     answers: Counter[str] = field(default_factory=Counter)
-    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    #: By the id of an event: what it added, where that can be taken back.
+    seen: OrderedDict[str, _Counted | None] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +118,9 @@ class Activity:
         for data in events:
             if data["id"] in known.seen or _is_nobodys(data):
                 continue
-            known.seen[data["id"]] = None
+            known.seen[data["id"]] = _count(known, data)
             if len(known.seen) > SEEN_LIMIT:
                 known.seen.popitem(last=False)
-            _count(known, data)
 
     def of(self, org: str, *, now: datetime | None = None) -> Busy:
         """Tell how busy the last hour was, and who is at work."""
@@ -109,6 +136,11 @@ class Activity:
             people=people,
         )
 
+    def since(self, org: str) -> datetime | None:
+        """Give from when on is counted; None where nothing was."""
+        known = self._orgs.get(org)
+        return known.since if known else None
+
     def hours(self, org: str, *, since: datetime) -> dict[tuple[str, datetime], Tally]:
         """Give the tallies per team and hour from a time on."""
         known = self._orgs.get(org) or _Org()
@@ -117,12 +149,12 @@ class Activity:
     def corrections(self, org: str) -> list[tuple[str, str, int]]:
         """Give how often which topic became which, most often first."""
         known = self._orgs.get(org) or _Org()
-        return [(was, now, count) for (was, now), count in known.corrections.most_common()]
+        return [(was, now, count) for (was, now), count in (+known.corrections).most_common()]
 
     def answers(self, org: str) -> Mapping[str, int]:
         """Give how many tickets each person handled."""
         known = self._orgs.get(org) or _Org()
-        return dict(known.answers.most_common())
+        return dict((+known.answers).most_common())
 
 
 def _since(times: deque[datetime], now: datetime | None) -> int:
@@ -145,52 +177,73 @@ def _is_nobodys(data: Mapping[str, Any]) -> bool:
     return bool(data.get("mute")) or (new and data["state"] == State.RESOLVED)
 
 
-def _count(known: _Org, data: Mapping[str, Any]) -> None:
+def _count(known: _Org, data: Mapping[str, Any]) -> _Counted | None:
     at, team, kind = datetime.fromisoformat(data["at"]), data["team"], data["type"]
-    tally = _tally(known, team, at)
+    known.since = min(known.since or at, at)
+    tally, by = _tally(known, team, at), data.get("by") or ""
     if kind == Action.CREATED:
         tally.arrived += 1
         known.arrivals.setdefault(team, deque(maxlen=200_000)).append(at)
-        return
-    if kind in _DEEDS and data.get("by"):
-        known.people[data["by"]] = (at, team)
+        return None
+    if kind in _DEEDS and by and by not in AUTOMATIC:
+        known.people[by] = (at, team)
+    counted = _Counted(tally=tally, added=Tally(), team=team)
     if kind == Action.CLAIMED:
-        known.claims[data["ticket"]] = (data["by"], at)
+        known.claims[data["ticket"]] = (by, at)
         if len(known.claims) > SEEN_LIMIT:
             known.claims.popitem(last=False)
     elif kind == Action.RESOLVED:
-        _resolved(known, tally, data, at)
+        _resolved(known, counted, data, at)
     elif kind == Action.REOPENED or data.get("reopened"):
-        tally.reopened += 1
+        counted.added.reopened = 1
     elif kind == Action.CORRECTED:
-        tally.corrected += 1
+        counted.added.corrected = 1
         said = data.get("before", {}).get("topic", "")
         if said and said != data["topic"]:
-            known.corrections[said, data["topic"]] += 1
-    elif kind == Action.UNDONE and data.get("before"):
-        _take_back(known, tally, data)
+            counted.correction = (said, data["topic"])
+            known.corrections[counted.correction] += 1
+    elif kind == Action.UNDONE:
+        _take_back(known, data)
+    tally.add(counted.added)
+    return counted if counted.added != Tally() else None
 
 
-def _resolved(known: _Org, tally: Tally, data: Mapping[str, Any], at: datetime) -> None:
-    tally.handled += 1
-    known.answers[data["by"]] += 1
-    known.handled.setdefault(data["team"], deque(maxlen=200_000)).append(at)
+def _resolved(known: _Org, counted: _Counted, data: Mapping[str, Any], at: datetime) -> None:
+    added = counted.added
+    added.handled = 1
+    counted.at = at
+    known.handled.setdefault(counted.team, deque(maxlen=200_000)).append(at)
+    if data["by"] not in AUTOMATIC:
+        counted.by = data["by"]
+        known.answers[counted.by] += 1
     if at <= datetime.fromisoformat(data["due_at"]):
-        tally.met += 1
+        added.met = 1
     else:
-        tally.missed += 1
-    by, since = known.claims.pop(data["ticket"], ("", at))
+        added.missed = 1
+    counted.claim = known.claims.pop(data["ticket"], None)
+    by, since = counted.claim or ("", at)
     if by == data["by"] and timedelta(0) < at - since < LONGEST_HANDLING:
-        tally.measured += 1
-        tally.seconds += (at - since).total_seconds()
+        added.measured = 1
+        added.seconds = (at - since).total_seconds()
 
 
-def _take_back(known: _Org, tally: Tally, data: Mapping[str, Any]) -> None:
-    """Count an undoing: a correction that was taken back says nothing of the model."""
-    was, now = data["before"].get("topic", ""), data["topic"]
-    if was != now and known.corrections[now, was] > 0:
-        known.corrections[now, was] -= 1
-        tally.corrected = max(0, tally.corrected - 1)
+def _take_back(known: _Org, data: Mapping[str, Any]) -> None:
+    """Count out what the act added that was undone."""
+    undone = data.get("undoes", "")
+    counted = known.seen.get(undone)
+    if counted is None:
+        return
+    known.seen[undone] = None
+    counted.tally.take(counted.added)
+    if counted.correction:
+        known.corrections[counted.correction] -= 1
+    if counted.by:
+        known.answers[counted.by] -= 1
+    if counted.claim:
+        known.claims[data["ticket"]] = counted.claim
+    if counted.at:
+        with contextlib.suppress(ValueError):  # over an hour ago
+            known.handled[counted.team].remove(counted.at)
 
 
 def _tally(known: _Org, team: str, at: datetime) -> Tally:

@@ -72,17 +72,22 @@ def handle_seconds(tallies: Mapping[tuple[str, datetime], Tally]) -> tuple[float
 
 
 def expected(
-    hours: Mapping[datetime, int], start: datetime, count: int
-) -> list[tuple[datetime, float]]:
-    """Give how many will arrive in each of the next hours, from the whole hour ``start`` on."""
-    last = hours.get(start - timedelta(hours=1), 0)
-    coming = []
+    hours: Mapping[datetime, int],
+    start: datetime,
+    count: int,
+    *,
+    since: datetime | None,
+    last: int | None,
+) -> list[tuple[datetime, float | None]]:
+    """Give how many will arrive in each of the next hours, from the whole hour ``start`` on.
+
+    ``hours``: what arrived in each whole hour, counted from ``since`` on; ``last``: what arrived in
+    the last hour, None where less than an hour was counted. None where too little is known.
+    """
+    coming: list[tuple[datetime, float | None]] = []
     for ahead in range(count):
         hour = start + timedelta(hours=ahead)
-        before = [
-            hours[hour - timedelta(days=day)]
-            for day in range(1, 8)
-            if hour - timedelta(days=day) in hours
-        ]
-        coming.append((hour, sum(before) / len(before) if before else float(last)))
+        same = [hour - timedelta(days=day) for day in range(1, 8)]
+        before = [hours.get(one, 0) for one in same if since is not None and one >= since]
+        coming.append((hour, sum(before) / len(before) if before else last))
     return coming

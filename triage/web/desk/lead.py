@@ -75,16 +75,17 @@ async def lead(screen: AScreen) -> HTMLResponse:
 
 @router.get("/sturing.csv")
 async def export(screen: AScreen) -> Response:
-    """Give the tallies per team and hour as CSV."""
+    """Give the tallies per team and hour as CSV, in the words of the page."""
     await audit(screen.request, "lead.export")
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")
-    names = Tally.__slots__
-    writer.writerow(["team", "uur", *names])
+    names, t = Tally.__slots__, screen.t
+    headings = [t.of("tally", name) for name in names]
+    writer.writerow([t("board.team"), t("lead.hour"), *headings])
     for (team, hour), tally in sorted(_tallies(screen, clock(), hours=8 * 24).items()):
         there = hour.astimezone(screen.profile.timezone)
         values = [round(getattr(tally, name)) for name in names]
-        writer.writerow([team, f"{there:%Y-%m-%d %H:%M}", *values])
+        writer.writerow([name_of(screen.profile, team), f"{there:%Y-%m-%d %H:%M}", *values])
     return Response(
         text.getvalue().encode("utf-8-sig"),
         media_type="text/csv; charset=utf-8",
@@ -128,6 +129,7 @@ def _hours(screen: Screen, now: datetime) -> list[tuple[datetime, Tally, int]]:
 
 
 def _coming(screen: Screen, now: datetime) -> list[dict[str, Any]]:
+    activity, org = screen.service.activity, screen.profile.org
     arrivals: dict[datetime, int] = {}
     for (_, hour), tally in _tallies(screen, now, hours=8 * 24).items():
         arrivals[hour] = arrivals.get(hour, 0) + tally.arrived
@@ -135,13 +137,17 @@ def _coming(screen: Screen, now: datetime) -> list[dict[str, Any]]:
     start = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     levels = [team.service[Urgency.KRITIEK] for team in screen.profile.teams.values()]
     target = min(levels) * 60.0
+    since, last = activity.since(org), None
+    if since is not None and now - since >= timedelta(hours=1):
+        arrived = activity.of(org, now=now).arrived.items()
+        last = sum(count for team, count in arrived if screen.me.may_work(org, team))
     return [
         {
             "hour": hour,
-            "arrivals": round(count),
-            "agents": agents_needed(count, seconds, target=target),
+            "arrivals": None if count is None else round(count),
+            "agents": None if count is None else agents_needed(count, seconds, target=target),
         }
-        for hour, count in expected(arrivals, start, AHEAD)
+        for hour, count in expected(arrivals, start, AHEAD, since=since, last=last)
     ]
 
 

@@ -81,6 +81,7 @@ class Screen:
             "urgencies": {key.value: t.of("urgency", key.value) for key in URGENCIES},
             "outcomes": t.group("outcome"),
             "teams": {key: team.name for key, team in self.profile.teams.items()},
+            "zone": self.profile.timezone.key,
             "lease": self.service.config.lease_seconds,
             "now": clock().isoformat(),
             **more,

@@ -1,6 +1,6 @@
 // The command palette, which is also the menu for a topic, an intent, a team or a time.
 
-import { $, el, settings, t } from "./dom.js";
+import { $, el, now, settings, t } from "./dom.js";
 
 let items = [];
 let shown = [];
@@ -120,14 +120,22 @@ export function mutes(choose) {
 
 export function times(choose) {
   const hour = 3600;
-  const morning = new Date();
-  morning.setDate(morning.getDate() + 1);
-  morning.setHours(9, 0, 0, 0);
   const options = [
     [t("minutes", { n: 15 }), 15 * 60],
     [t("hour"), hour],
     [t("hours", { n: 4 }), 4 * hour],
-    [t("tomorrow"), Math.min(24 * hour, Math.round((morning - Date.now()) / 1000))],
+    [t("tomorrow"), Math.ceil((morningAfter(now(), settings.zone) - now()) / 1000)],
   ];
   menu(t("choose_snooze"), options.map(([label, seconds], place) => ({ label, key: String(place + 1), run: () => choose(seconds, label) })), { quick: true });
+}
+
+// Nine in the morning after a time, on the clocks of a zone, whatever those here say.
+export function morningAfter(at, zone) {
+  const written = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+  const there = (time) => Date.parse(`${written.format(time).replace(" ", "T")}Z`);
+  const nine = new Date(there(at));
+  nine.setUTCDate(nine.getUTCDate() + 1);
+  nine.setUTCHours(9, 0, 0, 0);
+  const near = at + (nine - there(at));
+  return near + (nine - there(near)); // the clocks may have changed in the night
 }
