@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -101,6 +102,61 @@ def test_a_reply_opens_what_was_resolved(store: Store, queue: Queue, put: Put) -
     (event,) = events(queue, store, "replied")
     assert (event["ticket"], event["reopened"], event["state"]) == (ticket.id, True, "open")
     assert queue.get(ticket.id, now=NOW).history[-1]["action"] == "replied"
+
+
+def urgency_and_due(queue: Queue, store: Store) -> tuple[Urgency, datetime]:
+    """Give how pressing the only open ticket is."""
+    (ticket,) = listed(queue, store)
+    return ticket.urgency, ticket.due_at
+
+
+SOON = NOW + minutes(15)
+LATE = NOW + minutes(7200)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_urgency_and_due_time_are_of_one_post(
+    store: Store, queue: Queue, put: Put, *, answered: bool
+) -> None:
+    """What was answered is over: a mild reply opens a mild ticket; in an open one alarm stays."""
+    put(store.copy("a", TEXT))
+    put(reply(store, "r1", text="Nu rookt het", urgency=Urgency.KRITIEK, due=SOON))
+    if answered:
+        resolved(queue, store.id("a"))
+    put(reply(store, "r2", text="Dank u", urgency=Urgency.NORMAAL, due=LATE), at=LATER)
+    mild, alarm = (Urgency.NORMAAL, LATE), (Urgency.KRITIEK, SOON)
+    assert urgency_and_due(queue, store) == (mild if answered else alarm)
+    (depth,) = queue.stats(store.org, now=NOW)
+    assert (depth.urgency, depth.oldest_due) == (mild if answered else alarm)
+    put(reply(store, "r3", text="Nu brandt het", urgency=Urgency.KRITIEK, due=SOON), at=LATER)
+    put(reply(store, "r4", text="Hallo", urgency=Urgency.LAAG, due=LATE), at=LATER)
+    assert urgency_and_due(queue, store) == alarm
+
+
+@pytest.mark.parametrize(("first", "then"), [("kritiek", "laag"), ("laag", "kritiek")])
+def test_a_rebuilt_ticket_is_as_urgent_as_it_was(
+    store: Store, queue: Queue, put: Put, first: str, then: str
+) -> None:
+    """What opened it after it was resolved tells how pressing it is, not what was answered."""
+    dues = {"kritiek": SOON, "laag": LATE}
+    said = [
+        {"post": "r1", "urgency": Urgency(first), "due": dues[first], "text": "Eerst"},
+        {"post": "r2", "urgency": Urgency(then), "due": dues[then], "text": "Daarna"},
+    ]
+    for number, more in enumerate(said):
+        more["received_at"] = NOW + minutes(number)
+    put(store.copy("a", TEXT), reply(store, **said[0]))
+    resolved(queue, store.id("a"))
+    put(reply(store, **said[1]), at=LATER)
+    assert urgency_and_due(queue, store) == (Urgency(then), dues[then])
+    acts = events(queue, store, "resolved")
+    anew = Store(store.kind, store.url)
+    rebuilt = anew.open()
+    made = [anew.copy("a", TEXT), *(reply(anew, **more) for more in said)]
+    rebuilt.put(anew.org, made, now=NOW, request=request())
+    rebuilt.restore(anew.org, moved(store, anew, acts), now=NOW)
+    assert urgency_and_due(rebuilt, anew) == (Urgency(then), dues[then])
+    anew.close()
 
 
 def test_a_reply_tells_the_holder_and_ends_a_rest(store: Store, queue: Queue, put: Put) -> None:
@@ -316,6 +372,14 @@ def test_a_reply_can_be_taken_out_and_put_back(store: Store, queue: Queue, put: 
     assert (ticket.bundle["count"], ticket.bundle["replies"]) == (1, 2)
 
 
+def moved(store: Store, anew: Store, acts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give what was done in one store as if it was done in another."""
+    return [
+        {k: v.replace(store.org, anew.org) if isinstance(v, str) else v for k, v in act.items()}
+        for act in acts
+    ]
+
+
 def again(store: Store, acts: list[dict[str, Any]], *batches: list[str]) -> tuple[Store, Queue]:
     """Fill a store anew as ``rebuild`` does: each batch, then all that was done to its tickets."""
     anew = Store(store.kind, store.url)
@@ -324,13 +388,13 @@ def again(store: Store, acts: list[dict[str, Any]], *batches: list[str]) -> tupl
         "a": anew.copy("a", TEXT),
         **{name: reply(anew, name, text=f"Reactie {name}") for name in ("r1", "r2", "r3")},
     }
-    moved = [
-        {k: v.replace(store.org, anew.org) if isinstance(v, str) else v for k, v in act.items()}
-        for act in acts
-    ]
     for batch in batches:
         queue.put(anew.org, [made[name] for name in batch], now=NOW, request=request())
-        own = [act for act in moved if act["ticket"] in {anew.id(name) for name in batch}]
+        own = [
+            act
+            for act in moved(store, anew, acts)
+            if act["ticket"] in {anew.id(name) for name in batch}
+        ]
         queue.restore(anew.org, own, now=NOW)
     return anew, queue
 

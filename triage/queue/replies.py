@@ -66,23 +66,45 @@ def is_about(lead: Stored, entry: Entry) -> bool:
 def replied(lead: Stored, entry: Entry, now: int) -> tuple[Stored, bool]:
     """Give a ticket with one more reply, and whether that raised it or opened it again.
 
-    Whatever stood (set aside, resolved), somebody looks again. The time of a ticket that opens
-    counts from the reply: what came before was answered.
+    Whatever stood (set aside, resolved), somebody looks again.
     """
-    urgency, due = entry.assessment.urgency, to_ms(entry.route.due_at)
+    urgency, route = entry.assessment.urgency, entry.route
     summary = Summary.of(lead).with_reply()
     rose = urgency.rank < lead.urgency.rank
     after = replace(lead, version=lead.version + 1, bundle=summary)
     if lead.resolved and summary.replies <= summary.seen and not rose:
         return after, False
-    after = replace(
-        without_expired_lease(after, now),
-        urgency=urgency if rose else lead.urgency,
-        team=entry.route.team if rose and not lead.held(now) else lead.team,
+    after = without_expired_lease(after, now)
+    held = lead.held(now)
+    after = opened(after, urgency, to_ms(route.due_at), lead.team if held else route.team)
+    return after, rose or bool(lead.resolved)
+
+
+def opened(lead: Stored, urgency: Urgency, due: int, team: str) -> Stored:
+    """Give a ticket that is open with a reply of this urgency, due time and team in it.
+
+    Of one that was resolved, all that came before was answered: urgency and due time are those of
+    the reply, also where it is milder. Of one that is open the more pressing stands.
+    """
+    rose = urgency.rank < lead.urgency.rank
+    return replace(
+        lead,
+        urgency=urgency if rose or lead.resolved else lead.urgency,
+        team=team if rose else lead.team,
         due=due if lead.resolved else min(lead.due, due),
         resolved=0,
     )
-    return after, rose or bool(lead.resolved)
+
+
+def unseen(lead: Stored, seen: int) -> list[Stored]:
+    """Give the replies in a ticket (read with its members) after the first ``seen``."""
+    replies = [member for member in lead.members if member.reply]
+    return sorted(replies, key=lambda reply: (received_at(reply), reply.id))[seen:]
+
+
+def received_at(stored: Stored) -> str:
+    """Give when a post came in, in UTC, as text that sorts by it."""
+    return str(orjson.loads(stored.doc)["created_at"])
 
 
 def answers(other: Stored, lead: Stored) -> bool:

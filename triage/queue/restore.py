@@ -11,6 +11,7 @@ from triage.queue import Action, muting
 from triage.queue.bundling import merged, split_off
 from triage.queue.document import Stored, history_item, mark_of, to_ms
 from triage.queue.merge import Write
+from triage.queue.replies import opened, unseen
 from triage.queue.summary import Copy, Summary
 from triage.ticket import Urgency
 
@@ -20,20 +21,23 @@ def restore(
 ) -> Write | None:
     """Bring an outcome from the log over a ticket that is older; None where it isn't.
 
-    ``find`` reads other tickets that it is about.
+    ``find`` reads a ticket with its members, also others that it is about.
     """
     if outcome["type"] in (Action.SPLIT, Action.MERGED):
         return _restore_regrouped(stored, outcome, find)
     if outcome["type"] in (Action.MUTED, Action.UNMUTED):
         return muting.restore(stored, outcome)
-    return _restore_decided(stored, outcome)
+    return _restore_decided(stored, outcome, find)
 
 
-def _restore_decided(stored: Stored | None, outcome: Mapping[str, Any]) -> Write | None:
+def _restore_decided(
+    stored: Stored | None, outcome: Mapping[str, Any], find: Callable[[str], Stored | None]
+) -> Write | None:
     """Bring an outcome from the log over a ticket that is older; None where it isn't.
 
     An outcome from before the ticket's last edit sets what a person decided, but the edit stands:
-    the ticket stays open and is no less urgent. So does one with more replies than the person saw.
+    the ticket stays open and is no less urgent. One with more replies than the person saw is opened
+    or raised by those, as it was then.
     """
     mark = mark_of(outcome)
     if stored is None or stored.gone or stored.within or mark <= stored.outcome:
@@ -42,9 +46,10 @@ def _restore_decided(stored: Stored | None, outcome: Mapping[str, Any]) -> Write
     urgency = Urgency(outcome["urgency"])
     edited_since = int(outcome.get("revision", 0)) < stored.revision
     answers = int(outcome.get("replies", 0))
-    answered_since = stored.bundle is not None and answers < stored.bundle.replies
+    since = stored.bundle is not None and answers < stored.bundle.replies
+    whole = find(stored.id) if since else None
     rose = edited_since and stored.urgency.rank < urgency.rank
-    resolved = outcome["state"] == "resolved" and not (edited_since or answered_since)
+    resolved = outcome["state"] == "resolved" and not edited_since
     after = replace(
         stored,
         version=max(stored.version + 1, mark[0]),
@@ -60,6 +65,8 @@ def _restore_decided(stored: Stored | None, outcome: Mapping[str, Any]) -> Write
         owner="",
         until=0,
     )
+    for reply in unseen(whole, answers) if whole else ():
+        after = opened(after, reply.urgency, reply.due, reply.team)
     said = {name: outcome.get(name) for name in ("outcome", "mute")}
     item = history_item(mark[1], Action(outcome["type"]), str(outcome["by"]), **said)
     taken = str(outcome.get("mute") or "")

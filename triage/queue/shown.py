@@ -10,7 +10,7 @@ import orjson
 
 from triage.queue.checks import unknown
 from triage.queue.document import Stored, from_ms
-from triage.queue.replies import author_of
+from triage.queue.replies import author_of, received_at
 from triage.queue.summary import VARIANT_LENGTH
 from triage.ticket import Claim, State, Ticket, org_of
 
@@ -68,7 +68,7 @@ def posts_of(docs: Iterable[bytes], author: str) -> list[Mapping[str, Any]]:
 
 def _at(member: Stored) -> str:
     """Give when a reply came in, in UTC; copies come before all of them."""
-    return str(orjson.loads(member.doc)["created_at"]) if member.reply else ""
+    return received_at(member) if member.reply else ""
 
 
 def _item(item: bytes) -> dict[str, Any]:

@@ -118,7 +118,8 @@ class SqliteQueue(Desk):
                 ticket = str(outcome["ticket"])
                 if check_ticket(ticket) != org:
                     continue
-                write = restore(read_ticket(db, ticket), outcome, partial(read_ticket, db))
+                find = partial(read_ticket, db, members=True)
+                write = restore(read_ticket(db, ticket), outcome, find)
                 if write is not None:
                     write_ticket(db, write)
                     count += 1
