@@ -33,6 +33,7 @@ export class Actions {
         toast(t("nothing_next"));
         return;
       }
+      this.overtake(found.ticket.id);
       this.pane.forget(found.ticket.id);
       await this.list?.read();
       this.list?.point(found.ticket.id);
@@ -105,7 +106,7 @@ export class Actions {
     let place = this.pane.pane.dataset.place ?? "";
     if (!place) place = prompt(t("signalen_place")) ?? "";
     if (!place.trim()) return;
-    await this.run(this.pane.id, "signalen", { place: place.trim(), ...this.right() }, { said: t("signalen"), leaves: true, undo: false });
+    await this.run(this.pane.id, "signalen", { place: place.trim(), ...this.right() }, { said: t("signalen"), leaves: true });
   }
 
   // Closes a ticket with what was answered; claims it first where nobody has it.
@@ -192,6 +193,16 @@ export class Actions {
     this.last = { tickets, back, until: Date.now() + UNDO_MS, gone };
   }
 
+  // The server takes back the last thing only: what comes after it ends the offer for that ticket.
+  overtake(id) {
+    const last = this.last;
+    if (!last?.tickets.includes(id) || last.back) return;
+    last.tickets = last.tickets.filter((one) => one !== id);
+    if (last.tickets.length) return;
+    last.gone();
+    this.last = null;
+  }
+
   // -- the common way -----------------------------------------------------------------------------
 
   // One thing after the other for one ticket; nothing that was asked for is dropped.
@@ -220,7 +231,10 @@ export class Actions {
       done = true;
       this.remember(id, action, answer, leaves);
       if (undo) this.offer([id], said, back && (() => back(answer)));
-      else toast(said, { ms: 4_000 });
+      else {
+        this.overtake(id);
+        toast(said, { ms: 4_000 });
+      }
     } catch (error) {
       this.tokens.delete(id);
       this.refused(error);
