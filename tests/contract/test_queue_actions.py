@@ -36,7 +36,7 @@ def refused(code: str, call: Callable[[], Any]) -> None:
     assert caught.value.code == code
 
 
-def resolve(queue: Queue, ticket: str, token: int, at: datetime = NOW) -> Ticket:
+def resolve(queue: Queue, ticket: str, token: int | None, at: datetime = NOW) -> Ticket:
     """Resolve a ticket."""
     change = Change(outcome="beantwoord")
     return queue.resolve(ticket, change, token=token, by="ans", now=at, request=request())
@@ -129,6 +129,21 @@ def test_release_gives_back(store: Store, queue: Queue, put: Put) -> None:
     assert queue.get(store.id(), now=NOW).claim is None
     refused("not-claimed", lambda: resolve(queue, store.id(), token))
     assert claim(queue, store.id(), "bob").token > token
+
+
+def test_what_nobody_has_is_resolved_at_once(store: Store, queue: Queue, put: Put) -> None:
+    """Without a claim of its own, so undo leaves none; not what a colleague has."""
+    put(store.entry())
+    ticket = store.id()
+    bobs = claim(queue, ticket, "bob")
+    refused("claimed", lambda: resolve(queue, ticket, None))
+    queue.release(ticket, token=bobs.token, now=NOW, request=request())
+    assert resolve(queue, ticket, None).state is State.RESOLVED
+    refused("resolved", lambda: resolve(queue, ticket, None))
+    back = queue.undo(ticket, by="ans", now=NOW, request=request())
+    assert (back.state, back.claim) == (State.OPEN, None)
+    assert [item["action"] for item in back.history[-2:]] == ["resolved", "undone"]
+    assert claim(queue, ticket, "bob").token > bobs.token
 
 
 def test_resolve_closes(store: Store, queue: Queue, put: Put) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.plugins.api_server import now
 from tests.plugins.desk import Desk, violations
 from tests.plugins.programs import wait_until
+from tests.servers.signalen import SignalenServer
 from triage.access import Role
 from triage.post import Author
 from triage.queue import Change
@@ -447,6 +448,82 @@ def test_a_canned_answer_for_many_names_each(desk: Desk) -> None:
         reply = get(desk, ticket).history[-1]["reply"]
         assert reply.startswith(f"Dag {name}, wat vervelend")
         assert reply.endswith("Groet, Anna")
+
+
+def test_a_canned_answer_takes_nothing_away(desk: Desk) -> None:
+    """It goes to the cursor in what somebody wrote; another one replaces it while it is as it was."""
+    desk.server.fill(1, team=TEAM)
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    expect(page.locator("#pane")).to_be_visible()
+    page.keyboard.press("x")
+    page.locator("#bulk-answer").click()
+    for start, choice, field in (
+        ("bulk", page.locator("#bulk-canned"), page.locator("#bulk-reply")),
+        ("reply", page.locator("#canned"), page.locator("#reply")),
+    ):
+        if start == "reply":
+            page.locator("#bulk-dialog [data-close]").click()
+        choice.select_option("compliment")
+        choice.select_option("klacht-gehoord")
+        canned = field.input_value()
+        assert canned.startswith("Dag ")
+        assert "wat vervelend" in canned
+        assert "wat fijn" not in canned
+        field.fill("Voor. Na.")
+        field.evaluate("field => field.setSelectionRange(5, 5)")
+        choice.select_option("")
+        choice.select_option("klacht-gehoord")
+        expect(field).to_have_value(f"Voor.\n{canned} Na.")
+
+
+def test_undo_is_offered_for_what_can_be_taken_back(desk: Desk) -> None:
+    """Not for a label once the ticket was claimed; a refusal tells why, and names nobody."""
+    (ticket,) = desk.server.fill(1, team=TEAM)
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    shown(page, ticket)
+    page.keyboard.press("4")
+    wait_until(lambda: get(desk, ticket).urgency is Urgency.LAAG)
+    undo = page.locator("#toasts button", has_text="Ongedaan maken")
+    expect(undo).to_have_count(1)
+    page.keyboard.press("c")
+    held(page)
+    expect(undo).to_have_count(0)
+    page.keyboard.press("z")
+    expect(page.locator("#toasts")).to_contain_text("Er is niets om ongedaan te maken")
+    page.keyboard.press("2")
+    wait_until(lambda: get(desk, ticket).urgency is Urgency.HOOG)
+    expect(undo).to_have_count(1)
+    desk.server.queue.note(ticket, "Let op", by="Bert", now=now(), request="n")
+    page.keyboard.press("z")
+    expect(page.locator("#toasts")).to_contain_text("er is intussen iets anders gebeurd")
+    assert "heeft dit ticket" not in page.locator("#toasts").inner_text()
+
+
+def test_a_hand_over_is_taken_back_as_such(browser: Any, api_server: Any) -> None:
+    """After a label and a hand-over, `z` takes back the hand-over, as the message says."""
+    with SignalenServer("geheim", ["busy"] * 20) as signalen:
+        server = api_server(TRIAGE_SIGNALEN_URL=signalen.url, TRIAGE_SIGNALEN_TOKEN=signalen.token)
+        desk = Desk(server=server.start(), browser=browser)
+        (ticket,) = desk.server.fill(1, team=TEAM)
+        page = queue_page(desk)
+        page.on("dialog", lambda dialog: dialog.accept("Dorpsplein"))
+        page.keyboard.press("j")
+        shown(page, ticket)
+        page.keyboard.press("4")
+        wait_until(lambda: get(desk, ticket).urgency is Urgency.LAAG)
+        page.keyboard.press("g")
+        wait_until(lambda: get(desk, ticket).state is State.RESOLVED)
+        offer = page.locator(".toast", has=page.locator("button", has_text="Ongedaan maken"))
+        expect(offer).to_have_count(1)
+        expect(offer).to_contain_text("Gaat naar Signalen")
+        page.keyboard.press("z")
+        wait_until(lambda: get(desk, ticket).state is State.OPEN)
+        found = get(desk, ticket)
+        assert (found.urgency, found.claim) == (Urgency.LAAG, None)
+        desk.close()
+        assert not desk.complaints
 
 
 def test_filters_and_saved_views(desk: Desk) -> None:

@@ -309,6 +309,19 @@ def test_one_answer_to_many_names_each_by_their_own_name(
         )
 
 
+def test_taking_back_an_answer_to_many_leaves_claims_as_they_were(
+    server: ApiServer, client: httpx.Client
+) -> None:
+    """What nobody had is free for a colleague at once; what one had oneself is one's own still."""
+    free, own = server.fill(2)
+    claim(client, own)
+    many = {"owner": "anna", "tickets": [free, own]}
+    for more in ({"action": "resolve", "outcome": "geen-actie"}, {"action": "undo"}):
+        assert client.post("/api/v1/tickets/bulk", json=many | more).json()["done"] == 2
+    assert client.get(f"/api/v1/tickets/{own}").json()["claim"]["owner"] == "anna"
+    claim(client, free, owner="bert")
+
+
 def test_an_answer_that_is_too_long_once_filled_in_is_refused(
     server: ApiServer, client: httpx.Client
 ) -> None:

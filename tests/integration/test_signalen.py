@@ -208,6 +208,17 @@ def test_what_was_taken_back_or_withdrawn_is_not_sent(api_server: Make) -> None:
             later.close()
 
 
+def test_taken_back_it_is_as_free_as_it_was(api_server: Make) -> None:
+    """Handing over and taking back leaves no claim in a colleague's way."""
+    with SignalenServer(TOKEN, ["busy"] * 9) as signalen:
+        server = serve(api_server, signalen)
+        ticket = server.fill(1)[0]
+        assert hand_over(server, ticket).status_code == 200
+        server.queue.undo(ticket, by="anna", now=now(), request="u")
+        stands = get(server, ticket)
+        assert (stands.state, stands.claim) == (State.OPEN, None)
+
+
 def test_what_signalen_refuses_comes_back(api_server: Make) -> None:
     """A refusal opens the ticket again and says so."""
     with SignalenServer(TOKEN, ["refuse"]) as signalen:

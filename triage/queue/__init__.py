@@ -263,9 +263,16 @@ class Queue(Handling, HandOvers, Muting, Protocol):
         ...
 
     def resolve(
-        self, ticket: str, change: Change, *, token: int, by: str, now: datetime, request: str
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
     ) -> Ticket:
-        """Close a ticket; needs its lease."""
+        """Close a ticket; token as in ``correct``."""
         ...
 
     def correct(

@@ -87,7 +87,7 @@ def release(stored: Stored | None, deed: Deed) -> Write:
 def resolve(stored: Stored | None, deed: Deed, change: Change) -> Write:
     """Close a ticket and end its lease."""
     stored = must_be_open(stored)
-    _need_lease(stored, deed.token)
+    need_right(stored, deed)
     after = replace(_changed(stored, change), resolved=deed.at, owner="", until=0)
     return replace(_outcome(stored, after, deed, change), hand_over=change.hand_over)
 

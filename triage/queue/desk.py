@@ -74,9 +74,16 @@ class Desk(Closing):
         self._act(ticket, release, answer=answer, at=deed.at, members=False)
 
     def resolve(
-        self, ticket: str, change: Change, *, token: int, by: str, now: datetime, request: str
+        self,
+        ticket: str,
+        change: Change,
+        *,
+        token: int | None,
+        by: str,
+        now: datetime,
+        request: str,
     ) -> Ticket:
-        """Close a ticket; needs its lease."""
+        """Close a ticket; token as in ``correct``."""
         deed = Deed(action=Action.RESOLVED, by=by, at=to_ms(now), request=request, token=token)
         return self._decided(ticket, actions.resolve, deed, change)
 

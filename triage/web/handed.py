@@ -1,4 +1,4 @@
-"""What somebody gave to another team is still theirs to repeat and to take back."""
+"""What is somebody's own: their lease, and what they gave away, to repeat and to take back."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def team_asked(ticket: Ticket, action: str, by: str | None) -> str:
     if last.get("by") == by and action in _STILL.get(last.get("action", ""), ()):
         return str(last["before"]["team"])
     return ticket.team
+
+
+def own_token(ticket: Ticket, by: str) -> int | None:
+    """Give the token of the lease that one has on a ticket; None where one has none."""
+    return ticket.claim.token if ticket.claim and ticket.claim.owner == by else None

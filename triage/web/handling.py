@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Final, Literal
@@ -14,14 +15,14 @@ from triage.errors import Conflict, NotFound
 from triage.queue import Change
 from triage.queue.checks import NOTE_LIMIT
 from triage.route import Profile
-from triage.ticket import State, Ticket, Urgency, org_of
+from triage.ticket import Ticket, Urgency, org_of
 from triage.web.audit import audit
 from triage.web.background import clock
 from triage.web.desk.answers import fill
 from triage.web.desk.texts import Texts, spoken
 from triage.web.desk.values import values_of
 from triage.web.due import due_of
-from triage.web.handed import team_asked
+from triage.web.handed import own_token, team_asked
 from triage.web.identity import Identity, acting
 from triage.web.models import (
     AnUrgency,
@@ -259,7 +260,7 @@ def _check(body: BulkRequest) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bulk:
-    """One bulk action; each ticket has request ids of its own, so that a repeat does nothing."""
+    """One bulk action; each ticket has a request id of its own, so that a repeat does nothing."""
 
     service: Service
     profile: Profile
@@ -289,21 +290,9 @@ class _Bulk:
             raise NotFound("niet van uw team", code="not-your-team")
         if body.action == "undo":
             return queue.undo(ticket, by=by, now=now, request=request)
-        claim = stands.claim if stands.claim and stands.claim.owner == by else None
-        token = claim.token if claim else None
-        if body.action == "resolve":
-            if token is None and stands.state is State.OPEN:
-                held = queue.claim(
-                    ticket, owner=by, seconds=60, now=now, request=f"{request}:claim"
-                )
-                token = held.claim.token if held.claim else None
-            change = self._change(stands)
-            return queue.resolve(ticket, change, token=token or 0, by=by, now=now, request=request)
-        decision = getattr(queue, body.action)
-        done: Ticket = decision(
-            ticket, self._change(stands), token=token, by=by, now=now, request=request
-        )
-        return done
+        decision: Callable[..., Ticket] = getattr(queue, body.action)
+        change, token = self._change(stands), own_token(stands, by)
+        return decision(ticket, change, token=token, by=by, now=now, request=request)
 
     def _change(self, stands: Ticket) -> Change:
         body = self.body

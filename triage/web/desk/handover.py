@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from triage.errors import Conflict, NotFound
 from triage.queue import Action, Change
 from triage.queue.hand_over import HandOver
-from triage.ticket import State, Ticket
+from triage.ticket import Ticket
 from triage.web.background import clock
 from triage.web.desk.signalen import (
     OUTCOME,
@@ -26,6 +26,7 @@ from triage.web.desk.signalen import (
     Signalen,
     signal_of,
 )
+from triage.web.handed import own_token
 from triage.web.identity import acting
 from triage.web.models import FencingToken, Owner, TicketOut, ticket_out
 from triage.web.problems import Problem
@@ -70,37 +71,12 @@ async def hand_over(
     if not service.config.signalen_url:
         raise Problem(404, "no-signalen")
     by = acting(act.me, body.owner)
-    stands = await read_ticket(service, ticket)
-    token = body.token
-    if token is None and stands.state is State.OPEN:
-        held = await perform(
-            service, act, ticket, _Named(service, act.id).claim, owner=by, seconds=60
-        )
-        token = held.claim.token if held.claim else None
+    token = body.token or own_token(await read_ticket(service, ticket), by)
     place = body.place
     change = Change(outcome=OUTCOME, note=place, role=act.me.role, hand_over=place)
-    done = await perform(
-        service, act, ticket, service.queue.resolve, change, token=token or 0, by=by
-    )
+    done = await perform(service, act, ticket, service.queue.resolve, change, token=token, by=by)
     await service.publisher.flush()
     return ticket_out(done)
-
-
-class _Named:
-    """A claim under a request id of its own: the resolve has the request's."""
-
-    def __init__(self, service: Service, request: str) -> None:
-        self._queue = service.queue
-        self._request = f"{request}:claim"
-
-    def claim(
-        self, ticket: str, *, owner: str, seconds: float, now: object, request: str
-    ) -> Ticket:
-        """Claim a ticket."""
-        del now, request
-        return self._queue.claim(
-            ticket, owner=owner, seconds=seconds, now=clock(), request=self._request
-        )
 
 
 async def send_all(service: Service, signalen: Signalen) -> None:

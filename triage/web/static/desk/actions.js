@@ -34,6 +34,7 @@ export class Actions {
         toast(t("nothing_next"));
         return;
       }
+      this.overtake(found.ticket.id);
       this.pane.forget(found.ticket.id);
       await this.list?.read();
       this.list?.point(found.ticket.id);
@@ -106,7 +107,7 @@ export class Actions {
     const { id } = this.pane;
     const place = this.pane.pane.dataset.place || await askPlace(this.pane.pane);
     if (!place || this.pane.id !== id) return;
-    await this.run(id, "signalen", { place, ...this.right() }, { said: t("signalen"), leaves: true, undo: false });
+    await this.run(id, "signalen", { place, ...this.right() }, { said: t("signalen"), leaves: true });
   }
 
   // Closes a ticket with what was answered; claims it first where nobody has it.
@@ -193,6 +194,16 @@ export class Actions {
     this.last = { tickets, back, until: Date.now() + UNDO_MS, gone };
   }
 
+  // The server takes back the last thing only: what comes after it ends the offer for that ticket.
+  overtake(id) {
+    const last = this.last;
+    if (!last?.tickets.includes(id) || last.back) return;
+    last.tickets = last.tickets.filter((one) => one !== id);
+    if (last.tickets.length) return;
+    last.gone();
+    this.last = null;
+  }
+
   // -- the common way -----------------------------------------------------------------------------
 
   // One thing after the other for one ticket; nothing that was asked for is dropped.
@@ -221,7 +232,10 @@ export class Actions {
       done = true;
       this.remember(id, action, answer, leaves);
       if (undo) this.offer([id], said, back && (() => back(answer)));
-      else toast(said, { ms: 4_000 });
+      else {
+        this.overtake(id);
+        toast(said, { ms: 4_000 });
+      }
     } catch (error) {
       this.tokens.delete(id);
       this.refused(error);

@@ -4,6 +4,7 @@ import { $, announce, settings, t, toast } from "./dom.js";
 import { chosenText } from "./list.js";
 import * as menus from "./menu.js";
 import { inParts } from "./actions.js";
+import { insertAnswer } from "./answers.js";
 import { act, get } from "./net.js";
 
 export class Bulk {
@@ -16,10 +17,7 @@ export class Bulk {
     $("bulk-answer").addEventListener("click", () => this.answer());
     $("bulk-more").addEventListener("click", () => this.more());
     $("bulk-send").addEventListener("click", () => this.send());
-    $("bulk-canned").addEventListener("change", (event) => {
-      const text = event.target.selectedOptions[0]?.dataset.text;
-      if (text) $("bulk-reply").value = text;
-    });
+    $("bulk-canned").addEventListener("change", (event) => insertAnswer(event.target, $("bulk-reply")));
   }
 
   draw() {

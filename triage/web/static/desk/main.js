@@ -3,6 +3,7 @@
 import { $, settings, t, throttled, toast } from "./dom.js";
 import { Actions } from "./actions.js";
 import { alarm } from "./alarm.js";
+import { insertAnswer } from "./answers.js";
 import { Bulk } from "./bulk.js";
 import { filters } from "./filters.js";
 import { keys } from "./keys.js";
@@ -58,9 +59,7 @@ function reader(list) {
   });
   box.addEventListener("change", (event) => {
     if (event.target.id !== "canned") return;
-    const text = event.target.selectedOptions[0]?.dataset.text;
-    if (text) {
-      $("reply").value = text;
+    if (insertAnswer(event.target, $("reply"))) {
       pane.keepDraft();
       $("reply").focus();
     }

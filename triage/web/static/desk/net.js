@@ -15,6 +15,9 @@ let online = true;
 
 export const waiting = () => pending.size;
 
+// What the server refuses whoever has the ticket.
+const NOT_FOR_HOLDER = new Set(["labels-changed", "not-undoable"]);
+
 export class Refusal extends Error {
   constructor(status, problem) {
     super(problem.detail ?? String(status));
@@ -23,7 +26,7 @@ export class Refusal extends Error {
     this.holder = problem.holder?.owner ?? "";
   }
 
-  told() { return this.holder && this.code !== "labels-changed" ? t("conflict", { who: this.holder }) : t("failed", { why: this.message }); }
+  told() { return this.holder && !NOT_FOR_HOLDER.has(this.code) ? t("conflict", { who: this.holder }) : t("failed", { why: this.message }); }
 }
 
 export function address(path) {
