@@ -27,8 +27,10 @@ def get(desk: Desk, ticket: str) -> Ticket:
     return desk.server.queue.get(ticket, now=now())
 
 
-def queue_page(desk: Desk, name: str = "Anna", team: str = TEAM, **options: Any) -> Any:
-    page = desk.person(name, f"/teams/{team}", **options)
+def queue_page(
+    desk: Desk, name: str = "Anna", team: str = TEAM, query: str = "", **options: Any
+) -> Any:
+    page = desk.person(name, f"/teams/{team}{query}", **options)
     expect(page.locator(".line").first).to_be_visible()
     page.wait_for_function("globalThis.desk !== undefined")
     page.locator("#list").focus()
@@ -196,6 +198,37 @@ def test_tomorrow_at_nine_is_that_of_the_organisation(desk: Desk) -> None:
     there = until.astimezone(desk.server.profile.timezone)
     assert f"{there:%H:%M}" == "09:00"
     assert timedelta(hours=8) < until - now() < timedelta(hours=34)
+
+
+def test_back_in_the_queue_and_open_again(desk: Desk) -> None:
+    """What was set aside waits again by key and by command; so does what was resolved."""
+    (ticket,) = desk.server.fill(1, team=TEAM)
+    queue, more = desk.server.queue, {"by": "Bert", "now": now()}
+    queue.snooze(ticket, until=now() + timedelta(hours=9), token=None, request="s", **more)
+    page = queue_page(desk, query="?show=uitgesteld")
+    press = page.keyboard.press
+    press("j")
+    shown(page, ticket)
+    press("Control+k")
+    page.keyboard.type("terug in de rij")
+    press("Enter")
+    wait_until(lambda: actions(get(desk, ticket))[-2:] == ["claimed", "released"])
+    assert get(desk, ticket).snoozed_until is None
+    expect(page.locator("[data-act=wake]")).to_have_count(0)
+    queue.snooze(ticket, until=now() + timedelta(hours=9), token=None, request="t", **more)
+    expect(page.locator("[data-act=wake]")).to_be_visible()
+    press("b")
+    wait_until(lambda: actions(get(desk, ticket))[-3:] == ["snoozed", "claimed", "released"])
+    page.goto(f"{desk.server.address}/tickets/{ticket}")
+    held = queue.claim(ticket, owner="Bert", seconds=60, now=now(), request="c").claim
+    assert held
+    queue.resolve(ticket, Change(outcome="geen-actie"), token=held.token, request="r", **more)
+    expect(page.get_by_role("button", name=re.compile("^Heropenen"))).to_be_visible()
+    press("h")
+    wait_until(lambda: get(desk, ticket).state is State.OPEN)
+    press("?")
+    for does in ("naar Signalen", "heropenen", "terug in de rij"):
+        expect(page.locator("#keys")).to_contain_text(does)
 
 
 def test_letters_can_be_switched_off(desk: Desk) -> None:

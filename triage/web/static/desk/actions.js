@@ -86,6 +86,14 @@ export class Actions {
     if (this.isOpen()) await this.run(this.pane.id, "snooze", { seconds, ...this.right() }, { said: t("snoozed", { what }), leaves: true });
   }
 
+  // What was set aside waits again: whoever gives it back has to have it.
+  async wake() {
+    const id = this.pane.id;
+    const body = {};
+    const before = async () => { body.token = await this.take(id); };
+    await this.run(id, "release", body, { said: t("woken"), undo: false, before });
+  }
+
   async reopen() {
     if (this.pane.id) await this.run(this.pane.id, "reopen", {}, { said: t("reopened") });
   }
