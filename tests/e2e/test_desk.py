@@ -479,6 +479,45 @@ def test_filters_and_saved_views(desk: Desk) -> None:
     expect(page.locator("#total")).to_have_text("4")
 
 
+def test_the_next_one_is_of_the_filter(desk: Desk) -> None:
+    """Claiming the next keeps to what is shown; where nothing fits, it says so and can be undone."""
+    desk.server.fill(2, prefix="n", team=TEAM, minutes=10)
+    first, second = desk.server.fill(2, prefix="h", team=TEAM, channel="facebook")
+    order = [one.id for one in desk.server.queue.list(desk.server.org, TEAM, now=now())]
+    first, second = sorted((first, second), key=order.index)
+    page = queue_page(desk, query="?channel=facebook")
+    expect(page.locator(".line")).to_have_count(2)
+    page.keyboard.press("n")
+    shown(page, first)
+    held(page)
+    desk.server.queue.claim(second, owner="Bert", seconds=300, now=now(), request="b")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(page.locator("#toasts")).to_contain_text("Niets wat vrij is past bij dit filter")
+    claims = [get(desk, ticket).claim for ticket in order]
+    assert [claim and claim.owner for claim in claims] == [None, None, "Anna", "Bert"]
+
+
+def test_no_hits_are_no_empty_queue(desk: Desk) -> None:
+    """With open filters the words lie across nothing; the button beside them clears the filter."""
+    desk.server.fill(2, team=TEAM)
+    page = desk.person("Anna", f"/teams/{TEAM}?q=bestaatniet&urgency=hoog")
+    page.wait_for_function("globalThis.desk !== undefined")
+    page.locator("#filters-open").click()
+    expect(page.locator("#nothing")).to_be_hidden()
+    expect(page.locator("#nothing-fits")).to_contain_text("Niets past bij dit filter")
+    filters, words = (page.locator(one).bounding_box() for one in ("#filters", "#nothing-fits"))
+    assert filters
+    assert words
+    assert words["y"] >= filters["y"] + filters["height"]
+    page.locator("#nothing-fits button").click()
+    expect(page.locator(".line")).to_have_count(2)
+    expect(page.locator("#nothing-fits")).to_be_hidden()
+    expect(page.locator("#list")).to_be_focused()
+    empty = desk.person("Bert", f"/teams/{list(desk.server.profile.teams)[-1]}")
+    expect(empty.locator("#nothing")).to_have_text("Er wacht niets.")
+
+
 def test_the_board_follows_and_tells_of_critical_tickets(desk: Desk) -> None:
     """New tickets show without a reload; a critical one is said politely; focus stays."""
     page = desk.person("Anna")
