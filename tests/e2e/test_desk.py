@@ -28,8 +28,10 @@ def get(desk: Desk, ticket: str) -> Ticket:
     return desk.server.queue.get(ticket, now=now())
 
 
-def queue_page(desk: Desk, name: str = "Anna", team: str = TEAM, **options: Any) -> Any:
-    page = desk.person(name, f"/teams/{team}", **options)
+def queue_page(
+    desk: Desk, name: str = "Anna", team: str = TEAM, query: str = "", **options: Any
+) -> Any:
+    page = desk.person(name, f"/teams/{team}{query}", **options)
     expect(page.locator(".line").first).to_be_visible()
     page.wait_for_function("globalThis.desk !== undefined")
     page.locator("#list").focus()
@@ -197,6 +199,37 @@ def test_tomorrow_at_nine_is_that_of_the_organisation(desk: Desk) -> None:
     there = until.astimezone(desk.server.profile.timezone)
     assert f"{there:%H:%M}" == "09:00"
     assert timedelta(hours=8) < until - now() < timedelta(hours=34)
+
+
+def test_back_in_the_queue_and_open_again(desk: Desk) -> None:
+    """What was set aside waits again by key and by command; so does what was resolved."""
+    (ticket,) = desk.server.fill(1, team=TEAM)
+    queue, more = desk.server.queue, {"by": "Bert", "now": now()}
+    queue.snooze(ticket, until=now() + timedelta(hours=9), token=None, request="s", **more)
+    page = queue_page(desk, query="?show=uitgesteld")
+    press = page.keyboard.press
+    press("j")
+    shown(page, ticket)
+    press("Control+k")
+    page.keyboard.type("terug in de rij")
+    press("Enter")
+    wait_until(lambda: actions(get(desk, ticket))[-2:] == ["claimed", "released"])
+    assert get(desk, ticket).snoozed_until is None
+    expect(page.locator("[data-act=wake]")).to_have_count(0)
+    queue.snooze(ticket, until=now() + timedelta(hours=9), token=None, request="t", **more)
+    expect(page.locator("[data-act=wake]")).to_be_visible()
+    press("b")
+    wait_until(lambda: actions(get(desk, ticket))[-3:] == ["snoozed", "claimed", "released"])
+    page.goto(f"{desk.server.address}/tickets/{ticket}")
+    held = queue.claim(ticket, owner="Bert", seconds=60, now=now(), request="c").claim
+    assert held
+    queue.resolve(ticket, Change(outcome="geen-actie"), token=held.token, request="r", **more)
+    expect(page.get_by_role("button", name=re.compile("^Heropenen"))).to_be_visible()
+    press("h")
+    wait_until(lambda: get(desk, ticket).state is State.OPEN)
+    press("?")
+    for does in ("naar Signalen", "heropenen", "terug in de rij"):
+        expect(page.locator("#keys")).to_contain_text(does)
 
 
 def test_letters_can_be_switched_off(desk: Desk) -> None:
@@ -544,6 +577,45 @@ def test_filters_and_saved_views(desk: Desk) -> None:
     page.locator("#filters-open").click()
     page.locator("#views").select_option("Haast")
     expect(page.locator("#total")).to_have_text("4")
+
+
+def test_the_next_one_is_of_the_filter(desk: Desk) -> None:
+    """Claiming the next keeps to what is shown; where nothing fits, it says so and can be undone."""
+    desk.server.fill(2, prefix="n", team=TEAM, minutes=10)
+    first, second = desk.server.fill(2, prefix="h", team=TEAM, channel="facebook")
+    order = [one.id for one in desk.server.queue.list(desk.server.org, TEAM, now=now())]
+    first, second = sorted((first, second), key=order.index)
+    page = queue_page(desk, query="?channel=facebook")
+    expect(page.locator(".line")).to_have_count(2)
+    page.keyboard.press("n")
+    shown(page, first)
+    held(page)
+    desk.server.queue.claim(second, owner="Bert", seconds=300, now=now(), request="b")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(page.locator("#toasts")).to_contain_text("Niets wat vrij is past bij dit filter")
+    claims = [get(desk, ticket).claim for ticket in order]
+    assert [claim and claim.owner for claim in claims] == [None, None, "Anna", "Bert"]
+
+
+def test_no_hits_are_no_empty_queue(desk: Desk) -> None:
+    """With open filters the words lie across nothing; the button beside them clears the filter."""
+    desk.server.fill(2, team=TEAM)
+    page = desk.person("Anna", f"/teams/{TEAM}?q=bestaatniet&urgency=hoog")
+    page.wait_for_function("globalThis.desk !== undefined")
+    page.locator("#filters-open").click()
+    expect(page.locator("#nothing")).to_be_hidden()
+    expect(page.locator("#nothing-fits")).to_contain_text("Niets past bij dit filter")
+    filters, words = (page.locator(one).bounding_box() for one in ("#filters", "#nothing-fits"))
+    assert filters
+    assert words
+    assert words["y"] >= filters["y"] + filters["height"]
+    page.locator("#nothing-fits button").click()
+    expect(page.locator(".line")).to_have_count(2)
+    expect(page.locator("#nothing-fits")).to_be_hidden()
+    expect(page.locator("#list")).to_be_focused()
+    empty = desk.person("Bert", f"/teams/{list(desk.server.profile.teams)[-1]}")
+    expect(empty.locator("#nothing")).to_have_text("Er wacht niets.")
 
 
 def test_the_board_follows_and_tells_of_critical_tickets(desk: Desk) -> None:

@@ -75,6 +75,7 @@ async def team_page(request: Request, screen: AScreen, team: TeamPath) -> HTMLRe
         muted=muted,
         total=total,
         asked=asked,
+        narrowed=asked != Filter(),
         channels=CHANNELS,
         langs=LANGS,
         answers=of_org(service.answers, profile.org),

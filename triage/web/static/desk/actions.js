@@ -3,9 +3,10 @@
 import { $, settings, t, toast } from "./dom.js";
 import { askPlace } from "./handover.js";
 import { endMute, told } from "./mutes.js";
-import { act, Refusal } from "./net.js";
+import { act, get, Refusal } from "./net.js";
 
 const UNDO_MS = 10_000;
+const TRIES = 10; // tickets of which a colleague may be first
 
 export class Actions {
   constructor(pane, list) {
@@ -29,21 +30,40 @@ export class Actions {
     const team = settings.team;
     if (!team || !settings.acts) return;
     try {
-      const found = await act(`/api/v1/queues/${team}/claim`, {});
-      if (!found.ticket) {
-        toast(t("nothing_next"));
+      const narrowed = this.list?.narrowed;
+      const id = narrowed ? await this.claimFirst() : (await act(`/api/v1/queues/${team}/claim`, {})).ticket?.id;
+      if (!id) {
+        toast(t(narrowed ? "nothing_fits" : "nothing_next"));
         return;
       }
-      this.overtake(found.ticket.id);
-      this.pane.forget(found.ticket.id);
+      this.overtake(id);
+      this.pane.forget(id);
       await this.list?.read();
-      this.list?.point(found.ticket.id);
+      this.list?.point(id);
       if (this.list && this.list.cursor.at >= 0) this.list.reveal(this.list.cursor.at);
-      await this.pane.open(found.ticket.id, { focus: true });
+      await this.pane.open(id, { focus: true });
       toast(t("claimed"), { ms: 3_000 });
     } catch (error) {
       this.refused(error);
     }
+  }
+
+  // Claims the first free ticket that the filter keeps; the next one where a colleague was first.
+  async claimFirst() {
+    const { asked } = this.list;
+    if (asked.has("show") && asked.get("show") !== "vrij") return null;
+    const url = new URL(settings.rows, location.origin);
+    for (const [name, value] of [...asked, ["show", "vrij"], ["count", TRIES]]) url.searchParams.set(name, value);
+    const { rows } = await (await get(url).catch(unreached)).json();
+    for (const { id } of rows) {
+      try {
+        await this.take(id);
+        return id;
+      } catch (error) {
+        if (error.status !== 409) throw error;
+      }
+    }
+    return null;
   }
 
   async release() {
@@ -86,6 +106,14 @@ export class Actions {
 
   async snooze(seconds, what) {
     if (this.isOpen()) await this.run(this.pane.id, "snooze", { seconds, ...this.right() }, { said: t("snoozed", { what }), leaves: true });
+  }
+
+  // What was set aside waits again: whoever gives it back has to have it.
+  async wake() {
+    const id = this.pane.id;
+    const body = {};
+    const before = async () => { body.token = await this.take(id); };
+    await this.run(id, "release", body, { said: t("woken"), undo: false, before });
   }
 
   async reopen() {
@@ -284,6 +312,10 @@ export class Actions {
   isOpen() {
     return settings.acts && this.pane.pane?.dataset.state === "open";
   }
+}
+
+function unreached(error) {
+  throw error instanceof Refusal ? error : new Refusal(0, { detail: t("offline") });
 }
 
 function without({ token: _token, ...rest }) {

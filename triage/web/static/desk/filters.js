@@ -23,6 +23,7 @@ export function filters(list) {
     fill(form, {});
     changed();
   });
+  $("nothing-fits").addEventListener("click", () => list.box.focus()); // its button goes away
   $("filters-open").addEventListener("click", () => open($("filters-more").hidden));
   saved(form, changed);
   count(form);

@@ -21,10 +21,11 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
   const time = () => actions.isOpen() && menus.times((seconds, what) => actions.snooze(seconds, what));
   const best = () => [...pane.pane.querySelectorAll(".chip[data-topic] kbd")].map((mark) => mark.parentElement.dataset.topic);
   const mute = () => {
-    if (pane.pane?.querySelector("[data-act=unmute]")) actions.unmute();
+    if (offered("unmute")) actions.unmute();
     else if (pane.pane?.dataset.mute) toast(t("mute_others"), { ms: 4_000 });
     else if (pane.pane?.querySelector("[data-menu=mute]")) menus.mutes((days, reason, words) => actions.mute(days, reason, words));
   };
+  const offered = (act) => Boolean(pane?.pane?.querySelector(`[data-act=${act}]`));
   const source = () => pane.pane?.querySelector("a[target=_blank][href]")?.click();
 
   const read = pane ? {
@@ -43,7 +44,9 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
     o: source,
     w: other,
     z: () => actions.undo(),
-    g: () => pane.pane?.querySelector("[data-act=signalen]") && actions.signalen(),
+    g: () => offered("signalen") && actions.signalen(),
+    h: () => offered("reopen") && actions.reopen(),
+    b: () => offered("wake") && actions.wake(),
     ...Object.fromEntries(Object.keys(settings.urgencies).map((key, place) => [String(place + 1), () => actions.correct("urgency", key)])),
     ...Object.fromEntries([0, 1, 2].map((place) => [String(place + 5), () => best()[place] && actions.correct("topic", best()[place])])),
   } : {};
@@ -63,6 +66,7 @@ export function keys({ list = null, pane = null, actions = null, bulk = null, re
     const named = [
       ...(list ? [["cmd_next", "n"], ["cmd_search", "/"]] : []),
       ...(pane?.pane ? [["cmd_claim", "c"], ["cmd_release", "u"], ["cmd_resolve", "r"], ["cmd_confirm", "y"], ["cmd_topic", "t"], ["cmd_intent", "i"], ["cmd_reassign", "a"], ["cmd_escalate", "e"], ["cmd_snooze", "s"], ["cmd_note", "m"], ["cmd_mute", "d"], ["cmd_split", "l"], ["cmd_undo", "z"]] : []),
+      ...[["signalen", "g"], ["reopen", "h"], ["wake", "b"]].filter(([act]) => offered(act)).map(([act, key]) => [`cmd_${act}`, key]),
       ...further,
       ["cmd_keys", "?"],
     ].map(([name, key]) => ({ label: t(name), key, run: all[key] }));

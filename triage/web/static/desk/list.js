@@ -73,9 +73,17 @@ export class List extends EventTarget {
     }
   }
 
-  query(from, count) {
+  get asked() {
     const asked = new URLSearchParams(new FormData($("filters")));
     for (const [name, value] of [...asked]) if (!value) asked.delete(name);
+    return asked;
+  }
+
+  // Whether a filter keeps some of the queue out.
+  get narrowed() { return [...this.asked.keys()].some((name) => name !== "org"); }
+
+  query(from, count) {
+    const { asked } = this;
     asked.set("from", from);
     asked.set("count", count);
     const anchor = this.cursor.id || this.rows.get(this.first)?.id;
@@ -119,10 +127,6 @@ export class List extends EventTarget {
   }
 
   take(found, from, stood) {
-    if (this.asked !== $("filters").dataset.asked) {
-      this.asked = $("filters").dataset.asked;
-      this.rows.clear();
-    }
     this.total = found.total;
     this.rows.clear(); // what is elsewhere may have moved
     found.rows.forEach((row, index) => this.rows.set(from + index, row));
@@ -136,7 +140,8 @@ export class List extends EventTarget {
     const ids = new Set(found.rows.map((row) => row.id));
     for (const id of this.pending) if (!ids.has(id)) this.pending.delete(id);
     $("total").textContent = this.total.toLocaleString(settings.language);
-    $("nothing").hidden = this.total > 0;
+    $("nothing").hidden = this.total > 0 || this.narrowed;
+    $("nothing-fits").hidden = this.total > 0 || !this.narrowed;
     this.render();
     this.dispatchEvent(new Event("read"));
   }
