@@ -94,6 +94,30 @@ def test_a_more_urgent_copy_raises_its_bundle(store: Store, queue: Queue, put: P
     assert ticket.due_at == NOW + minutes(5)
 
 
+@pytest.mark.parametrize(
+    ("first", "copy", "stands"),
+    [
+        ("kritiek", "kritiek", "copy"),
+        ("normaal", "hoog", "copy"),
+        ("kritiek", "hoog", "first"),
+    ],
+)
+def test_the_time_of_a_bundle_that_opens_counts_from_its_copy(
+    store: Store, queue: Queue, put: Put, first: str, copy: str, stands: str
+) -> None:
+    """What was answered in time is not late again; urgency and due time are of one post."""
+    dues = {"first": NOW + minutes(15), "copy": NOW + minutes(75)}
+    put(store.copy("a", FIRE, urgency=Urgency(first), due=dues["first"]))
+    token = taken(queue, store.id("a"))
+    queue.resolve(
+        store.id("a"), Change(outcome="x"), token=token, by="an", now=NOW, request=request()
+    )
+    assert put(store.copy("b", FIRE, urgency=Urgency(copy), due=dues["copy"])).raised == 1
+    (ticket,) = listed(queue, store)
+    urgency = Urgency(copy if stands == "copy" else first)
+    assert (ticket.urgency, ticket.due_at) == (urgency, dues[stands])
+
+
 def test_new_critical_detail_stands_on_its_own(store: Store, queue: Queue, put: Put) -> None:
     """A copy with other words that is critical is not put away inside a lesser bundle."""
     put(store.copy("a", FIRE))

@@ -139,7 +139,7 @@ def test_a_rebuilt_ticket_is_as_urgent_as_it_was(
 ) -> None:
     """What opened it after it was resolved tells how pressing it is, not what was answered."""
     dues = {"kritiek": SOON, "laag": LATE}
-    said = [
+    said: list[dict[str, Any]] = [
         {"post": "r1", "urgency": Urgency(first), "due": dues[first], "text": "Eerst"},
         {"post": "r2", "urgency": Urgency(then), "due": dues[then], "text": "Daarna"},
     ]

@@ -154,3 +154,22 @@ def test_tickets_are_put_together(desk: Desk) -> None:
     wait_until(lambda: not get(desk, order[0]).within)
     expect(page.locator("#total")).to_have_text("3")
     assert get(desk, order[0]).state is State.OPEN
+
+
+def test_an_answered_ticket_stays_with_its_author(desk: Desk) -> None:
+    """On the second ticket of somebody the first one is found, also when it was answered."""
+    first, second = desk.server.fill(2, team=TEAM, author=Author(id="@piet", name="Piet"))
+    claim = desk.server.queue.claim(first, owner="Anna", seconds=60, now=now(), request="c").claim
+    assert claim
+    change = Change(outcome="beantwoord")
+    desk.server.queue.resolve(first, change, token=claim.token, by="Anna", now=now(), request="r")
+    page = queue_page(desk)
+    page.keyboard.press("j")
+    expect(page.locator(f"#pane[data-ticket='{second}']")).to_be_visible()
+    page.locator("#same-author summary").click()
+    expect(page.locator("#same-author li")).to_have_count(1)
+    expect(page.locator("#same-author .badge")).to_have_text("Beantwoord")
+    assert violations(page) == []
+    page.locator("#same-author a").click()
+    expect(page.locator(f"#pane[data-ticket='{first}']")).to_be_visible()
+    assert desk.complaints == []

@@ -114,7 +114,11 @@ def _in_time(summary: Summary, entry: Entry, bundling: Bundling) -> bool:
 def joined(
     lead: Stored, copy: Copy, entry: Entry, bundling: Bundling, found: Comparison, now: int
 ) -> tuple[Stored, bool]:
-    """Give a bundle with one more copy, and whether that raised it or opened it again."""
+    """Give a bundle with one more copy, and whether that raised it or opened it again.
+
+    The time of a bundle that opens counts from the copy, unless that is milder than what people
+    read before in the same words: then urgency and due time stay those of the bundle.
+    """
     urgency, due = entry.assessment.urgency, to_ms(entry.route.due_at)
     rose = urgency.rank < lead.urgency.rank
     unanswered = entry.decided is None and (
@@ -128,7 +132,8 @@ def joined(
     after = replace(lead, version=lead.version + 1, bundle=summary)
     if lead.resolved and not reopened:
         return after, False
-    after = replace(after, due=min(lead.due, due), resolved=0)
+    anew = reopened and urgency.rank <= lead.urgency.rank
+    after = replace(after, due=due if anew else min(lead.due, due), resolved=0)
     if rose or reopened:
         held = lead.held(now)
         after = replace(

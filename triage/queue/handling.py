@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 class Handling(Protocol):
-    """Confirm, set aside, note, open again, take back."""
+    """Confirm, set aside, note, open again, take back, and see what was resolved before."""
+
+    def resolved_of(self, org: str, author: str, *, limit: int = 20) -> Sequence[str]:
+        """Name resolved tickets of an author (``mute.author_key``), those resolved last first.
+
+        At most 100; not those inside another ticket.
+        """
+        ...
 
     def confirm(
         self,

@@ -12,6 +12,8 @@
 --                                        and a time alone sets the ticket aside until then
 --                               w        the bundle that it stands inside; then it's in no queue
 --                               b        what is known of its copies, JSON (queue/summary.py)
+--                               by       who wrote it, once resolved: the end of an `author:` key
+--   author:<digest>     zset    resolved tickets of one author, score: when
 --   members:<id>        set     tickets inside a bundle
 --   keys:<day>          hash    key of a signature (triage/bundle) -> tickets that copies find by
 --                               it, newest first, each `<id>/<length of its text>`, spaces between
@@ -42,6 +44,7 @@ local prefix, command = KEYS[1], ARGV[1]
 local ANSWER_SECONDS = 600
 local HISTORY_LIMIT = 200
 local PAGE = 64
+local NOTED_LIMIT, SAME = 100, '=' -- triage/queue/authors.py
 local BUCKET = 8 -- tickets found by one key, at most
 
 local at = 1

@@ -18,6 +18,7 @@ from triage.errors import Refused, Unavailable
 from triage.jsontext import storable
 from triage.queue import REMEMBER_SECONDS, Action, Advance, Depth, Entry, PutResult, actions
 from triage.queue.actions import Decision
+from triage.queue.authors import NOTED_LIMIT
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
 from triage.queue.desk import Desk
 from triage.queue.document import (
@@ -207,6 +208,15 @@ class RedisQueue(RedisOutbox, RedisMutes, Desk):
             cursor, docs = self._redis.run(prefix_of(org), "documents", cursor or b"0", named)
             found.update((str(post["id"]), post) for post in posts_of(docs, author))
         return list(found.values())
+
+    def resolved_of(self, org: str, author: str, *, limit: int = 20) -> Sequence[str]:
+        """Name resolved tickets of an author, those resolved last first."""
+        check_org(org)
+        most = min(limit, NOTED_LIMIT)
+        if not author or most <= 0:
+            return []
+        noted = f"{prefix_of(org)}author:{author}"
+        return [ticket.decode() for ticket in self._redis.call("ZREVRANGE", noted, 0, most - 1)]
 
     def members(
         self,

@@ -177,7 +177,7 @@ end
 local function forget(id, seconds)
   local ticket = key('ticket', id)
   redis.call('DEL', key('history', id))
-  redis.call('HDEL', ticket, 'doc', 'done', 'owner', 'token', 'until', 'b')
+  redis.call('HDEL', ticket, 'doc', 'done', 'owner', 'token', 'until', 'b', 'by')
   redis.call('HSET', ticket, 'gone', 1)
   redis.call('EXPIRE', ticket, seconds)
 end
@@ -226,6 +226,8 @@ local function sweep()
     if dropped > 0 and posts > most then break end
     for _, member in ipairs(members) do forget(member, remember_seconds) end
     redis.call('DEL', key('members', id))
+    local author = redis.call('HGET', key('ticket', id), 'by')
+    if author then redis.call('ZREM', key('author', author), id) end
     forget(id, remember_seconds)
     redis.call('ZREM', key('resolved'), id)
     dropped = dropped + 1

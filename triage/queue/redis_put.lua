@@ -40,7 +40,7 @@ local function take_changes()
       change.resolved = take()
       change.owner, change['until'] = take(), take()
       change.from_within, change.within, change.bundle = take(), take(), take()
-      change.hand_over = take()
+      change.hand_over, change.author = take(), take()
       change.history, change.events = take_list(), take_list()
       change.shared, change.length = tonumber(take()), take()
       change.window, change.keys = tonumber(take()), take_list()
@@ -251,17 +251,36 @@ local function compare(creations, changes, considered, mark)
     end
   end
   for _, change in ipairs(changes) do
-    local v = redis.call('HGET', key('ticket', change.id), 'v') or '0'
+    local stands = redis.call('HMGET', key('ticket', change.id), 'v', 'by')
+    local v = stands[1] or '0'
     redis.call('LLEN', key('history', change.id))
     if v ~= change.version then
       add_met(met, change.id)
     elseif change.kind ~= 'check' then
       if change.from_team ~= '' then probe(change.from_team, change.from_rank) end
       if change.to_team ~= '' then probe(change.to_team, change.to_rank) end
+      change.was = stands[2] or ''
+      if change.author == SAME then change.author = change.was end
+      redis.call('ZCARD', key('author', change.was))
+      redis.call('ZCARD', key('author', change.author))
       if not looked and v == '0' then add_lookalikes(change, considered, met, alike) end
     end
   end
   return fresh, met, alike
+end
+
+-- Lets the author of a resolved ticket find it again, or no longer.
+local function note_author(change)
+  if change.was ~= '' then
+    redis.call('ZREM', key('author', change.was), change.id)
+    redis.call('HDEL', key('ticket', change.id), 'by')
+  end
+  if change.author ~= '' then
+    local noted = key('author', change.author)
+    redis.call('HSET', key('ticket', change.id), 'by', change.author)
+    redis.call('ZADD', noted, change.resolved, change.id)
+    redis.call('ZREMRANGEBYRANK', noted, 0, -NOTED_LIMIT - 1)
+  end
 end
 
 local function apply(change)
@@ -302,6 +321,7 @@ local function apply(change)
   else
     redis.call('ZREM', key('resolved'), change.id)
   end
+  if change.author ~= change.was then note_author(change) end
   if change.hand_over ~= '' then
     redis.call('ZADD', key('handovers'), change.resolved, change.id)
     redis.call('HSET', key('handing'), change.id,

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from triage.queue import Action, Depth, Entry
+from triage.queue.authors import noted_by
 from triage.queue.document import (
     Created,
     Stored,
@@ -62,6 +63,7 @@ def write_args(write: Write) -> list[Any]:
         after.within,
         after.bundle.to_bytes() if after.bundle else b"",
         write.hand_over or "",
+        noted_by(before, after),
         len(history),
         *history,
         len(write.events),

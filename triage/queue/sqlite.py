@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from triage.queue import REMEMBER_SECONDS, Advance, Depth, Entry, Event, PutResult
 from triage.queue.actions import Decision
+from triage.queue.authors import NOTED_LIMIT
 from triage.queue.checks import check_lease, check_name, check_org, check_ticket, unknown
 from triage.queue.desk import Desk
 from triage.queue.document import (
@@ -153,6 +154,13 @@ class SqliteQueue(Desk):
             found += posts_of((doc for _, doc in rows), author)
             after = rows[-1][0]
         return found
+
+    def resolved_of(self, org: str, author: str, *, limit: int = 20) -> Sequence[str]:
+        """Name resolved tickets of an author, those resolved last first."""
+        check_org(org)
+        asked = (org, author, max(0, min(limit, NOTED_LIMIT)))
+        rows = self._db.read(lambda db: db.execute(SQL["resolved_of"], asked).fetchall())
+        return [ticket for (ticket,) in rows]
 
     def members(
         self,

@@ -95,6 +95,11 @@ CREATE TABLE queue_taken (
     PRIMARY KEY (mute, ticket)
 ) WITHOUT ROWID;
 
+-- name: schema_5
+-- Whose it is (a digest), once it is resolved: so that a post that comes in costs nothing more.
+ALTER TABLE queue_ticket ADD COLUMN author TEXT NOT NULL DEFAULT '';
+CREATE INDEX queue_author ON queue_ticket (author, resolved) WHERE author <> '';
+
 -- name: schema_version
 SELECT version FROM queue_schema;
 
@@ -121,13 +126,13 @@ VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?);
 -- name: write
 INSERT INTO queue_ticket
     (id, org, version, team, rank, due, resolved, forget_at, owner, token, until, seen, state, doc,
-     within, bundle)
-VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)
+     within, bundle, author)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, team = excluded.team, rank = excluded.rank, due = excluded.due,
     resolved = excluded.resolved, forget_at = 0, owner = excluded.owner, token = excluded.token,
     until = excluded.until, seen = excluded.seen, state = excluded.state, doc = excluded.doc,
-    within = excluded.within, bundle = excluded.bundle;
+    within = excluded.within, bundle = excluded.bundle, author = excluded.author;
 
 -- name: members
 SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bundle
@@ -176,6 +181,10 @@ SELECT id, version, state, doc, seen, forget_at, owner, token, until, within, bu
 FROM queue_ticket
 WHERE org = ? AND team = ? AND resolved = 0 AND forget_at = 0 AND within = ''
 ORDER BY rank > 0, due, id LIMIT ? OFFSET ?;
+
+-- name: resolved_of
+SELECT id FROM queue_ticket WHERE org = ? AND author = ? AND author <> ''
+ORDER BY resolved DESC, id DESC LIMIT ?;
 
 -- name: first_free
 SELECT id FROM queue_ticket
@@ -235,7 +244,7 @@ ORDER BY resolved LIMIT ?;
 
 -- name: drop_ticket
 UPDATE queue_ticket
-SET doc = x'', bundle = x'', within = '', forget_at = ?1, owner = '', token = 0, until = 0
+SET doc = x'', bundle = x'', within = '', author = '', forget_at = ?1, owner = '', token = 0, until = 0
 WHERE id = ?2 OR within = ?2;
 
 -- name: forget_ids

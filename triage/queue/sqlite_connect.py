@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from triage.sqlite_file import connect, load_queries, prepare, unavailable
 
 #: The version of the schema that this code needs.
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 #: The queries of ``sqlite.sql`` by name.
 SQL: Final = load_queries(Path(__file__).with_name("sqlite.sql"))
 

@@ -14,6 +14,7 @@ import orjson
 
 from triage.queue import Action, Advance, Entry, Event
 from triage.queue.actions import refusal
+from triage.queue.authors import noted_under
 from triage.queue.bundling import EQUAL, likeliest
 from triage.queue.checks import unknown
 from triage.queue.document import (
@@ -155,6 +156,7 @@ def write_ticket(db: Connection, write: Write) -> None:
             after.doc,
             after.within,
             after.bundle.to_bytes() if after.bundle else b"",
+            noted_under(after),
         ),
     )
     for other in write.also:

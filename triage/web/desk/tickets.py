@@ -11,6 +11,8 @@ from fastapi.responses import HTMLResponse
 
 from triage.errors import NotFound
 from triage.profiles import TOPICS
+from triage.queue import Queue
+from triage.queue.authors import NOTED_LIMIT
 from triage.queue.mute import author_key
 from triage.ticket import State, Ticket, ticket_id
 from triage.web.audit import audit, audit_list
@@ -21,7 +23,6 @@ from triage.web.desk.screen import ATicketScreen, Screen
 from triage.web.desk.values import values_of
 from triage.web.desk.words import Label, words_of
 from triage.web.identity import Scope, check_team, needs
-from triage.web.mutes import taken
 from triage.web.queues import TicketPath, name_of
 
 router: Final = APIRouter(
@@ -81,14 +82,17 @@ async def words(screen: ATicketScreen, ticket: TicketPath, label: Label) -> HTML
 
 @router.get("/tickets/{ticket}/author")
 async def same_author(screen: ATicketScreen, ticket: TicketPath) -> HTMLResponse:
-    """Show other open tickets of the same author, and what mutes took of theirs."""
+    """Show other tickets of the same author: the open ones, and those resolved last."""
     found = row_of(await _seen(screen, ticket, "author.view"))
-    muted = [row for row in await _muted_rows(screen, found) if row.id != found.id]
-    closed = frozenset(row.id for row in muted)
-    rows = muted + [
+    resolved = await _resolved(screen, found)
+    closed = {one.id: _outcome(one) for one in resolved}
+    rows = [row_of(one) for one in resolved] + [
         row
         for row in await _all_rows(screen)
-        if row.author_id and row.author_id == found.author_id and row.id != found.id
+        if row.author_id
+        and row.author_id == found.author_id
+        and row.id != found.id
+        and row.id not in closed
     ]
     return await _near(screen, rows, closed)
 
@@ -116,12 +120,13 @@ def _street(place: str) -> str:
 
 
 async def _near(
-    screen: Screen, rows: list[Row], closed: frozenset[str] = frozenset()
+    screen: Screen, rows: list[Row], closed: Mapping[str, str] | None = None
 ) -> HTMLResponse:
+    """Show tickets, the newest first; ``closed``: with what outcome some were resolved."""
     rows.sort(key=lambda row: row.created_at, reverse=True)
     await audit_list(screen.request, (row.id for row in rows[:NEAR_LIMIT]))
     more = max(0, len(rows) - NEAR_LIMIT)
-    return screen.page("_near.html", rows=rows[:NEAR_LIMIT], more=more, closed=closed)
+    return screen.page("_near.html", rows=rows[:NEAR_LIMIT], more=more, closed=closed or {})
 
 
 async def _all_rows(screen: Screen) -> list[Row]:
@@ -149,20 +154,38 @@ async def _mute(screen: Screen, ticket: Ticket) -> dict[str, Any]:
     return {"mute": found, "may_unmute": mine or Scope.EXPORT_READ in screen.me.scopes}
 
 
-async def _muted_rows(screen: Screen, author: Row) -> list[Row]:
-    """Give what mutes took of an author: it stands in no list."""
+async def _resolved(screen: Screen, author: Row) -> list[Ticket]:
+    """Give other tickets of an author that were resolved, as far as somebody may see them."""
+    queue, org, now = screen.service.queue, screen.profile.org, clock()
     if not author.author_id:
         return []
-    org, service = screen.profile.org, screen.service
     key = author_key(org, author.channel, author.author_id)
-    mutes = [one for one in await service.pools.desk(service.queue.mutes, org) if one.author == key]
-    found = [await taken(service, screen.me, mute, limit=NEAR_LIMIT) for mute in mutes]
-    rows = {ticket.id: row_of(ticket) for own in found for ticket in own if _closed(ticket)}
-    return list(rows.values())
+
+    def read() -> list[Ticket]:
+        names = queue.resolved_of(org, key, limit=NOTED_LIMIT)
+        return [found for name in names if (found := _get(queue, name, now)) is not None]
+
+    tickets: list[Ticket] = await screen.service.pools.desk(read)
+    return [
+        one
+        for one in tickets
+        if one.id != author.id
+        and one.state is State.RESOLVED
+        and screen.me.may_work(one.org, one.team)
+    ]
 
 
-def _closed(ticket: Ticket) -> bool:
-    return ticket.state is State.RESOLVED
+def _get(queue: Queue, ticket: str, now: datetime) -> Ticket | None:
+    try:
+        return queue.get(ticket, now=now)
+    except NotFound:  # retention took it meanwhile
+        return None
+
+
+def _outcome(ticket: Ticket) -> str:
+    """Tell how a ticket was resolved."""
+    said = (item.get("outcome") for item in reversed(ticket.history))
+    return str(next(filter(None, said), ""))
 
 
 async def _talk(screen: Screen, ticket: Ticket) -> dict[str, Any]:
