@@ -375,16 +375,13 @@ class Queue(Handling, HandOvers, Muting, Protocol):
         ...
 
     def restore(self, org: str, outcomes: Sequence[Mapping[str, Any]], *, now: datetime) -> int:
-        """Apply outcomes from the log (``Event.data``) to tickets older than them; count those.
-
-        Writes no events. Used by ``rebuild``.
-        """
+        """Apply outcomes (``Event.data``) to older tickets, without events; count those."""
         ...
 
     def sweep(self, org: str, *, now: datetime, retention_seconds: float) -> int:
-        """Drop tickets resolved longer ago than retention, and published events of over an hour.
+        """Drop events published over an hour ago, and tickets resolved before retention; count them.
 
-        Gives the number of tickets dropped, at most 500 a call: go on until it's 0.
+        At most 500 tickets a call: go on until it's 0.
         """
         ...
 
