@@ -379,10 +379,7 @@ class Queue(Handling, HandOvers, Muting, Protocol):
         ...
 
     def sweep(self, org: str, *, now: datetime, retention_seconds: float) -> int:
-        """Drop events published over an hour ago, and tickets resolved before retention; count them.
-
-        At most 500 tickets a call: go on until it's 0.
-        """
+        """Drop old events, and tickets resolved before retention; count those, at most 500."""
         ...
 
     def ping(self) -> None:
