@@ -149,7 +149,7 @@ def test_everything_by_keyboard(desk: Desk) -> None:  # noqa: PLR0915 - one path
     press("/")
     page.keyboard.type("komt nergens voor")
     expect(page.locator("#total")).to_have_text("0")
-    expect(page.locator("#nothing")).to_be_visible()
+    expect(page.locator("#nothing-fits")).to_be_visible()
     press("Control+a")
     press("Delete")
     expect(page.locator("#total")).to_have_text("2")
@@ -203,7 +203,8 @@ def test_tomorrow_at_nine_is_that_of_the_organisation(desk: Desk) -> None:
 def test_back_in_the_queue_and_open_again(desk: Desk) -> None:
     """What was set aside waits again by key and by command; so does what was resolved."""
     (ticket,) = desk.server.fill(1, team=TEAM)
-    queue, more = desk.server.queue, {"by": "Bert", "now": now()}
+    queue = desk.server.queue
+    more: dict[str, Any] = {"by": "Bert", "now": now()}
     queue.snooze(ticket, until=now() + timedelta(hours=9), token=None, request="s", **more)
     page = queue_page(desk, query="?show=uitgesteld")
     press = page.keyboard.press
