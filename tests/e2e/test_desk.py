@@ -150,7 +150,7 @@ def test_everything_by_keyboard(desk: Desk) -> None:  # noqa: PLR0915 - one path
     press("/")
     page.keyboard.type("komt nergens voor")
     expect(page.locator("#total")).to_have_text("0")
-    expect(page.locator("#nothing")).to_be_visible()
+    expect(page.locator("#nothing-fits")).to_be_visible()
     press("Control+a")
     press("Delete")
     expect(page.locator("#total")).to_have_text("2")
