@@ -482,6 +482,7 @@ def test_a_canned_answer_for_many_names_each(desk: Desk) -> None:
         reply = get(desk, ticket).history[-1]["reply"]
         assert reply.startswith(f"Dag {name}, wat vervelend")
         assert reply.endswith("Groet, Anna")
+    expect(page.locator("#bulk-reply")).to_have_value("")  # the next answer begins empty
 
 
 def test_a_canned_answer_takes_nothing_away(desk: Desk) -> None:

@@ -39,7 +39,7 @@ export class Bulk {
     $("bulk-dialog").showModal();
   }
 
-  send() {
+  async send() {
     const [reply, outcome] = [$("bulk-reply").value.trim(), $("bulk-outcome").value];
     if (outcome === "beantwoord" && !reply) {
       toast(t("reply_needed"), { error: true });
@@ -47,7 +47,8 @@ export class Bulk {
       return;
     }
     $("bulk-dialog").close();
-    this.run("resolve", { outcome, ...(reply && { reply }) });
+    const all = await this.run("resolve", { outcome, ...(reply && { reply }) });
+    if (all && $("bulk-reply").value.trim() === reply) $("bulk-reply").value = $("bulk-canned").value = "";
   }
 
   more() {
@@ -60,6 +61,7 @@ export class Bulk {
     ]);
   }
 
+  // Does it; says whether it was done to all that were chosen.
   async run(action, body) {
     const tickets = [...this.list.chosen];
     for (const id of tickets) this.list.pending.add(id);
@@ -85,5 +87,6 @@ export class Bulk {
     }
     await this.list.read();
     await this.actions.pane.again();
+    return !left.length;
   }
 }
