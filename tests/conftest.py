@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.plugins.kafka_broker",
     "tests.plugins.redis_server",
     "tests.plugins.queue_stores",
+    "tests.plugins.scenes",
     "tests.plugins.api_server",
     "tests.plugins.desk",
     "tests.plugins.openid",

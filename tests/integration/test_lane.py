@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from tests.plugins.api_server import ApiServer
-from tests.plugins.brokers import KafkaBroker
 from tests.plugins.programs import Program, run_triage, wait_until
-from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene, now, posts
 from triage.lane import Lane, Look
 from triage.log import POST_TOPICS, Topic, scan_posts
@@ -28,23 +22,6 @@ CRITICAL = (
     "Er is een gaslucht in het trappenhuis",
     "Er hangt een spanningskabel los boven het schoolplein, kinderen lopen eronder",
 )
-
-
-@pytest.fixture(
-    params=["sqlite", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.redis])]
-)
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    """Give a deployment on each of the backends."""
-    if request.param == "kafka":
-        new_broker: Callable[..., KafkaBroker] = request.getfixturevalue("new_kafka_broker")
-        new_redis: Callable[..., RedisServer] = request.getfixturevalue("new_redis_server")
-        redis = new_redis()
-        redis.start()
-        made = Scene(tmp_path, broker=new_broker().start(), redis=redis)
-    else:
-        made = Scene(tmp_path)
-    yield made
-    made.close()
 
 
 def backlog(scene: Scene, count: int = BACKLOG) -> None:

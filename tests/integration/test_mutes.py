@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
-from tests.plugins.brokers import KafkaBroker
 from tests.plugins.programs import wait_until
-from tests.plugins.redis_server import RedisServer
 from tests.plugins.scene import Scene, now, post
 from triage.lane import Lane, Look
 from triage.log import Topic
@@ -24,23 +19,6 @@ from triage.ticket import State, Urgency, ticket_id
 
 SPAMMER = {"id": "@winst", "name": "Snel Rijk"}
 PRAISE = "Wat een mooi nieuw park, complimenten aan de hoveniers van de gemeente"
-
-
-@pytest.fixture(
-    params=["sqlite", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.redis])]
-)
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    """Give a deployment on each of the backends."""
-    if request.param == "kafka":
-        new_broker: Callable[..., KafkaBroker] = request.getfixturevalue("new_kafka_broker")
-        new_redis: Callable[..., RedisServer] = request.getfixturevalue("new_redis_server")
-        redis = new_redis()
-        redis.start()
-        made = Scene(tmp_path, broker=new_broker().start(), redis=redis)
-    else:
-        made = Scene(tmp_path)
-    yield made
-    made.close()
 
 
 def said(identity: str, text: str, **author: Any) -> bytes:
